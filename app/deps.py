@@ -1,0 +1,43 @@
+"""What routes are handed: the parts of the running service, by name."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.settings import Settings
+from jobs.catalog import Catalog
+from jobs.serving import Predictor
+from jobs.store import JobStore
+from jobs.supervisor import Supervisor
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """Everything `create_app` puts together; there is no module-level state."""
+
+    settings: Settings
+    store: JobStore
+    catalog: Catalog
+    predictor: Predictor
+    supervisor: Supervisor
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(_service)]
+
+
+def _store(service: ServiceDep) -> JobStore:
+    return service.store
+
+
+def _catalog(service: ServiceDep) -> Catalog:
+    return service.catalog
+
+
+StoreDep = Annotated[JobStore, Depends(_store)]
+CatalogDep = Annotated[Catalog, Depends(_catalog)]

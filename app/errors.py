@@ -1,0 +1,181 @@
+"""Every refusal in one shape: exception -> status, type and code, in one table."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from backends.registry import UnknownBackend
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from backends.base import BackendError, BackendRefused, BackendUnavailable
+from jobs.admission import Refused
+from jobs.catalog import BadId, BuiltIn, IdTaken, NoSuchDataset, NoSuchEndpoint
+from jobs.datasets import BadDataset
+from jobs.readers import BadFile
+from jobs.store import AlreadyEnded, NoSuchJob
+
+logger = logging.getLogger(__name__)
+
+
+class ErrorBody(BaseModel):
+    """OpenAI's four fields: what was given, what was wanted and what to do, in `message`."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorEnvelope(BaseModel):
+    """The body of every answer from 400 up."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "error": {
+                        "message": "no dataset 'ticket'; did you mean 'tickets'? ...",
+                        "type": "not_found_error",
+                        "param": None,
+                        "code": "no_such_dataset",
+                    }
+                }
+            ]
+        }
+    )
+    error: ErrorBody
+
+
+class NoPromptYet(Exception):
+    """The job has no incumbent: its first generation has not ended."""
+
+
+class NoReportYet(Exception):
+    """The job has not ended well: there is nothing to compare."""
+
+
+class WrongFormat(ValueError):
+    """The prompt cannot be written in the format asked for."""
+
+
+class BadField(ValueError):
+    """A field that only a route can check; `param` names it."""
+
+    def __init__(self, param: str, message: str, code: str) -> None:
+        super().__init__(message)
+        self.param = param
+        self.code = code
+
+
+class Answer(NamedTuple):
+    """How an exception is told; `param` and `code` of the exception itself come first."""
+
+    status: int
+    type: str
+    code: str
+    param: str | None = None
+
+
+INVALID, MISSING, CONFLICT = "invalid_request_error", "not_found_error", "conflict_error"
+
+ANSWERS: dict[type[Exception], Answer] = {
+    NoSuchJob: Answer(404, MISSING, "no_such_job"),
+    NoSuchEndpoint: Answer(404, MISSING, "no_such_endpoint"),
+    NoSuchDataset: Answer(404, MISSING, "no_such_dataset"),
+    AlreadyEnded: Answer(409, CONFLICT, "already_ended"),
+    NoPromptYet: Answer(409, CONFLICT, "no_prompt_yet"),
+    NoReportYet: Answer(409, CONFLICT, "no_report_yet"),
+    IdTaken: Answer(409, CONFLICT, "id_taken", "id"),
+    BuiltIn: Answer(409, CONFLICT, "built_in"),
+    BadId: Answer(422, INVALID, "bad_id", "id"),
+    BadFile: Answer(422, INVALID, "bad_file", "file"),
+    BadDataset: Answer(422, INVALID, "bad_dataset"),
+    BadField: Answer(422, INVALID, "bad_field"),
+    Refused: Answer(422, INVALID, "refused"),
+    WrongFormat: Answer(422, INVALID, "wrong_format", "format"),
+    UnknownBackend: Answer(422, INVALID, "unknown_kind", "kind"),
+    BackendRefused: Answer(422, INVALID, "backend_refused"),
+    BackendUnavailable: Answer(503, "service_error", "backend_unavailable"),
+    BackendError: Answer(500, "service_error", "backend_error"),
+}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    for kind in ANSWERS:
+        app.add_exception_handler(kind, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def error_response(
+    status: int, message: str, type_: str, param: str | None, code: str | None
+) -> JSONResponse:
+    """The envelope; a conflict also says that asking again will not help (OpenAI's clients do)."""
+    body = {"error": {"message": message, "type": type_, "param": param, "code": code}}
+    headers = {"x-should-retry": "false"} if status == 409 else None
+    return JSONResponse(body, status, headers)
+
+
+async def _known(_: Request, error: Exception) -> JSONResponse:
+    kind = next(kind for kind in type(error).__mro__ if kind in ANSWERS)
+    answer = ANSWERS[kind]
+    param = getattr(error, "param", answer.param)
+    code = getattr(error, "code", answer.code)
+    message = error.args[0] if error.args else str(error)  # str(KeyError) would add quotes
+    return error_response(answer.status, str(message), answer.type, param, code)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        reason = first.get("ctx", {}).get("error", first["msg"])
+        return error_response(400, f"the body is not JSON: {reason}", INVALID, None, "bad_json")
+    return error_response(422, _sentence(first), INVALID, _param(first), _code(first))
+
+
+async def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    type_ = MISSING if error.status_code == 404 else INVALID
+    return error_response(error.status_code, str(error.detail), type_, None, None)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    logger.exception("unforeseen: %s %s", request.method, request.url.path, exc_info=error)
+    message = "something broke in the service; its log has the trace under this request id"
+    return error_response(500, message, "service_error", None, type(error).__name__)
+
+
+def _param(error: dict[str, Any]) -> str | None:
+    """`method.population_size`: where in the body, query or path, without the tags of unions."""
+    path = [str(part) for part in _location(error["loc"])]
+    if "field" in (context := error.get("ctx") or {}):
+        path.append(str(context["field"]))
+    if error["type"] == "unknown_method":
+        path.append("name")
+    return ".".join(path) or None
+
+
+def _location(loc: Sequence[Any]) -> list[Any]:
+    return [part for part in loc[1:] if not (isinstance(part, str) and "[" in part)]
+
+
+def _code(error: dict[str, Any]) -> str:
+    return {"missing": "missing_field"}.get(error["type"], error["type"])
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    """What was wanted, and what was given if it is short enough to show."""
+    param, message = _param(error), str(error["msg"])
+    if error["type"] == "missing":
+        return f"{param}: this field is needed"
+    if error["type"] in ("unknown_field", "unknown_method"):
+        return message
+    given = repr(error.get("input"))
+    shown = given if len(given) <= 100 else f"{given[:97]}..."
+    return f"{param}: {message[:1].lower()}{message[1:]}; got {shown}"

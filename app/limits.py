@@ -1,0 +1,121 @@
+"""What is turned away before any route sees it: too large, from elsewhere, or without the key."""
+
+import hmac
+import logging
+import re
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import error_response
+from app.settings import Settings
+from web.pages import CONTENT_SECURITY_POLICY
+
+logger = logging.getLogger("app.access")
+
+JSON_LIMIT = 4_000_000  # bytes of a body that is not an upload
+OPEN_PATHS = ("/healthz", "/static/", "/favicon.ico")  # no key needed
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+HEADERS = [
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+]
+
+
+class BodyTooLarge(Exception):
+    """More bytes have come in than the route takes."""
+
+
+class Gate:
+    """One ASGI layer around the whole app: request id, security headers, limits, key."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                logger.info(
+                    "%s %s %d %s", scope["method"], scope["path"], message["status"], request_id
+                )
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    *HEADERS,
+                ]
+            await send(message)
+
+        limit = self._limit(scope)
+        refusal = self._refusal(scope, headers, limit)
+        if refusal is not None:
+            return await refusal(scope, receive, send_with_headers)
+        try:
+            return await self._app(scope, _counted(receive, limit), send_with_headers)
+        except BodyTooLarge:
+            return await _too_large(limit)(scope, receive, send_with_headers)
+
+    def _limit(self, scope: Scope) -> int:
+        upload = scope["method"] == "POST" and scope["path"] == "/api/datasets"
+        return self._settings.max_upload_mb * 1_000_000 if upload else JSON_LIMIT
+
+    def _refusal(self, scope: Scope, headers: Headers, limit: int) -> Response | None:
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > limit:
+            return _too_large(limit)
+        if not self._same_origin(scope, headers):
+            message = "requests from pages of another origin are refused; use the service's own"
+            return error_response(403, message, "invalid_request_error", None, "foreign_origin")
+        if not scope["path"].startswith(OPEN_PATHS) and not self._has_key(headers):
+            message = "this service needs its key: send the header 'Authorization: Bearer KEY'"
+            return error_response(401, message, "authentication_error", None, "no_key")
+        return None
+
+    def _same_origin(self, scope: Scope, headers: Headers) -> bool:
+        """A page elsewhere must neither write here nor, by a name of its own, read here."""
+        host = headers.get("host", "")
+        if self._settings.is_loopback and not _is_local(host):
+            return False
+        origin = headers.get("origin")
+        changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        return origin is None or not changes or urlsplit(origin).netloc == host
+
+    def _has_key(self, headers: Headers) -> bool:
+        key = self._settings.api_key.get_secret_value()
+        given = headers.get("authorization", "").removeprefix("Bearer ")
+        return not key or hmac.compare_digest(given.encode(), key.encode())
+
+
+def _is_local(host: str) -> bool:
+    return (urlsplit(f"//{host}").hostname or "") in ("127.0.0.1", "localhost", "::1")
+
+
+def _too_large(limit: int) -> Response:
+    message = f"the body is larger than {limit / 1e6:g} MB, the most this route takes"
+    return error_response(413, message, "invalid_request_error", "file", "too_large")
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """A body without a stated length is counted as it comes."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise BodyTooLarge
+        return message
+
+    return counted

@@ -1,0 +1,66 @@
+"""Uploading and reading datasets."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+
+from app.deps import CatalogDep
+from app.schemas import DatasetPublic, Listing, RowPublic, page
+from jobs.catalog import Upload, slug
+from jobs.datasets import Reading, SplitName
+
+router = APIRouter(prefix="/api/datasets", tags=["datasets"])
+
+Column = Annotated[str, Form(min_length=1, max_length=100)]
+
+
+@router.post("", status_code=201, summary="Upload labelled rows")
+def create_dataset(
+    catalog: CatalogDep,
+    file: Annotated[UploadFile, File(description="a .csv, .tsv or .jsonl file in UTF-8")],
+    name: Annotated[
+        str, Form(max_length=64, description="id of the dataset; empty: from the file's name")
+    ] = "",
+    text_columns: Annotated[
+        str, Form(description="input columns, comma-separated; empty: all the others")
+    ] = "",
+    label_column: Column = "label",
+    split_column: Column = "split",
+    shots: Annotated[
+        int, Form(ge=1, le=10_000, description="rows of each label for train, and for dev")
+    ] = 16,
+    seed: Annotated[int, Form(ge=0, lt=2**32, description="of the draw")] = 0,
+) -> DatasetPublic:
+    """Checks every row, takes or draws the splits, and stores all of it or nothing."""
+    filename = file.filename or "upload"
+    wanted = tuple(part.strip() for part in text_columns.split(",") if part.strip())
+    reading = Reading(wanted, label_column, split_column, shots, seed)
+    upload = Upload(filename, file.file.read())
+    return DatasetPublic.of(catalog.add_dataset(name or slug(filename), upload, reading))
+
+
+@router.get("", summary="List datasets")
+def list_datasets(catalog: CatalogDep) -> Listing[DatasetPublic]:
+    return Listing(data=[DatasetPublic.of(row) for row in catalog.datasets()])
+
+
+@router.get("/{dataset_id}", summary="One dataset")
+def read_dataset(dataset_id: str, catalog: CatalogDep) -> DatasetPublic:
+    return DatasetPublic.of(catalog.dataset(dataset_id))
+
+
+@router.get("/{dataset_id}/rows", summary="Its rows, in order")
+def list_rows(
+    dataset_id: str,
+    catalog: CatalogDep,
+    split: SplitName | None = None,
+    after: Annotated[int, Query(ge=0, description="number of the last row seen")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> Listing[RowPublic]:
+    rows = catalog.rows(dataset_id, split, after=after, limit=limit + 1)
+    return page([RowPublic.of(row) for row in rows], limit)
+
+
+@router.delete("/{dataset_id}", status_code=204, summary="Delete a dataset; its jobs stay")
+def delete_dataset(dataset_id: str, catalog: CatalogDep) -> None:
+    catalog.delete_dataset(dataset_id)

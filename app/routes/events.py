@@ -1,0 +1,65 @@
+"""A job's events as they happen, over Server-Sent Events."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import anyio
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.deps import StoreDep
+from app.routes.jobs import public_job
+from app.schemas import GenerationPublic
+from jobs.models import EventRow
+from jobs.store import JobStore
+
+router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+
+LOOK = 0.25  # seconds between two looks at the events table
+
+
+def _existing(job_id: str, store: StoreDep) -> str:
+    """Refuses an unknown job before the stream has begun."""
+    return store.job(job_id).id
+
+
+@router.get("/{job_id}/events", summary="Follow a job (SSE)", response_class=EventSourceResponse)
+async def follow_job(
+    job_id: Annotated[str, Depends(_existing)],
+    store: StoreDep,
+    after: Annotated[int, Query(ge=0, description="id of the last event seen")] = 0,
+    last_event_id: Annotated[int | None, Header(ge=0)] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """`status`, `generation` and `result` as they come; `done` is the last one.
+
+    A client that was cut off asks again with the id of the last event it saw, in the header
+    `Last-Event-ID` or as `after`, and misses nothing.
+    """
+    seen = max(after, last_event_id or 0)
+    while True:  # until `done`, or until the client goes and this task is cancelled
+        events = await to_thread.run_sync(_events, store, job_id, seen)
+        for id_, type_, data in events:
+            seen = id_
+            yield ServerSentEvent(id=str(id_), event=type_, data=data)
+            if type_ == "done":
+                return
+        await anyio.sleep(LOOK)
+
+
+def _events(store: JobStore, job_id: str, after: int) -> list[tuple[int, str, Any]]:
+    rows = store.events(job_id, after=after)
+    return [(row.id or 0, row.type, _data(store, row)) for row in rows]
+
+
+def _data(store: JobStore, row: EventRow) -> Any:
+    """An event is a pointer; what it points at is read now."""
+    if row.type == "generation":
+        number = int(row.data["number"])
+        [(generation, timing)] = store.generations(row.job_id, after=number - 1, limit=1)
+        return GenerationPublic.of(generation, timing)
+    if row.type == "status":
+        return {**row.data, "job": public_job(store, row.job_id)}
+    if row.type == "result":
+        return {"result": public_job(store, row.job_id).result}
+    return row.data

@@ -1,0 +1,64 @@
+"""Submitting, reading and stopping jobs."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app.deps import CatalogDep, StoreDep
+from app.schemas import GenerationPublic, JobPublic, Listing, page
+from jobs.admission import admit
+from jobs.models import JobRow, Status
+from jobs.spec import JobSpec
+from jobs.store import JobStore
+
+router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+
+Limit = Annotated[int, Query(ge=1, le=100)]
+
+
+@router.post("", status_code=202, summary="Submit a tuning job")
+def create_job(spec: JobSpec, store: StoreDep, catalog: CatalogDep) -> JobPublic:
+    """Checks the whole spec, fills in its defaults and puts the job in the queue."""
+    return JobPublic.of(store.enqueue(admit(spec, catalog)), None)
+
+
+@router.get("", summary="List jobs, the newest first")
+def list_jobs(
+    store: StoreDep,
+    after: str | None = None,
+    status: Status | None = None,
+    limit: Limit = 20,
+) -> Listing[JobPublic]:
+    rows = store.jobs(after=after, status=status, limit=limit + 1)
+    return page(_public(store, rows), limit)
+
+
+@router.get("/{job_id}", summary="One job")
+def read_job(job_id: str, store: StoreDep) -> JobPublic:
+    return public_job(store, job_id)
+
+
+@router.post("/{job_id}/cancel", summary="Stop a job and keep its best prompt")
+def cancel_job(job_id: str, store: StoreDep) -> JobPublic:
+    return _public(store, [store.cancel(job_id)])[0]
+
+
+@router.get("/{job_id}/generations", summary="What happened, the oldest first")
+def list_generations(
+    job_id: str,
+    store: StoreDep,
+    after: Annotated[int, Query(ge=0, description="number of the last generation seen")] = 0,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> Listing[GenerationPublic]:
+    rows = store.generations(job_id, after=after, limit=limit + 1)
+    return page([GenerationPublic.of(row, timing) for row, timing in rows], limit)
+
+
+def public_job(store: JobStore, job_id: str) -> JobPublic:
+    return _public(store, [store.job(job_id)])[0]
+
+
+def _public(store: JobStore, rows: Sequence[JobRow]) -> list[JobPublic]:
+    prompts = store.incumbents([row.id for row in rows])
+    return [JobPublic.of(row, prompts.get(row.id)) for row in rows]

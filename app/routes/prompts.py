@@ -1,0 +1,132 @@
+"""What a job has found: its prompt, its answers, and whether they are better."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.deps import CatalogDep, ServiceDep, StoreDep
+from app.errors import BadField, NoPromptYet, NoReportYet, WrongFormat
+from app.schemas import Listing, PredictionPublic, PromptPublic
+from jobs import prompts
+from jobs.catalog import Catalog
+from jobs.models import JobRow, PromptRow
+from jobs.prompts import SoftPrompt, TextPrompt
+from jobs.serving import Served
+from jobs.spec import JobSpec
+from jobs.store import JobStore
+
+router = APIRouter(prefix="/api/jobs", tags=["prompts"])
+
+Text = Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
+class PredictBody(BaseModel):
+    """Inputs to label: texts, or one object of columns each."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"inputs": ["Where is my parcel?"], "baseline": True}]},
+    )
+    inputs: list[Text | dict[str, Text]] = Field(min_length=1, max_length=1000)
+    baseline: bool = Field(False, description="answer with the baseline prompt as well")
+
+
+@router.get(
+    "/{job_id}/prompt",
+    summary="The best prompt so far",
+    response_model=PromptPublic,
+    responses={200: {"content": {"application/octet-stream": {}, "text/plain": {}}}},
+)
+def read_prompt(
+    job_id: str,
+    store: StoreDep,
+    format: Literal["json", "safetensors", "text"] = "json",
+) -> PromptPublic | Response:
+    """The exact thing that was scored: a description, the tensor `prompt`, or the text."""
+    row, job = _prompt(store, job_id), store.job(job_id)
+    if format == "json":
+        return _described(job, row)
+    wanted = {"safetensors": "soft", "text": "text"}[format]
+    if row.kind != wanted:
+        raise WrongFormat(f"this is a {row.kind} prompt; {format} is for {wanted} prompts")
+    if format == "text":
+        return Response(row.content, media_type="text/plain; charset=utf-8")
+    disposition = {"content-disposition": f'attachment; filename="{job_id}.safetensors"'}
+    return Response(row.content, media_type="application/octet-stream", headers=disposition)
+
+
+@router.post("/{job_id}/predict", summary="Answer with the tuned prompt")
+def predict(
+    job_id: str, body: PredictBody, service: ServiceDep, catalog: CatalogDep
+) -> Listing[PredictionPublic]:
+    """The likeliest label of each input, by the prompt the job has found so far."""
+    row, job = _prompt(service.store, job_id), service.store.job(job_id)
+    served = _served(job, row, catalog)
+    inputs = _inputs(body, catalog.dataset(job.spec["dataset"]).columns)
+    answers = service.predictor.answer(served, inputs)
+    before = _baseline(job, served)
+    baselines = service.predictor.answer(before, inputs) if body.baseline else [None] * len(inputs)
+    pairs = zip(answers, baselines, strict=True)
+    return Listing(data=[PredictionPublic.of(answer, baseline) for answer, baseline in pairs])
+
+
+@router.get("/{job_id}/report", summary="Tuned against baseline on the test split")
+def read_report(job_id: str, store: StoreDep) -> dict[str, Any]:
+    job, row = store.job(job_id), store.report(job_id)
+    if row is None:
+        raise NoReportYet(f"job {job_id} is {job.status}; the report comes when it has succeeded")
+    usage = {**row.body["usage"], "seconds": job.seconds}
+    return {"object": "report", "job": job_id, **row.body, "usage": usage}
+
+
+def _prompt(store: JobStore, job_id: str) -> PromptRow:
+    row = store.prompt(job_id)
+    if row is None:
+        raise NoPromptYet(f"job {job_id} has no prompt yet; it comes with the first generation")
+    return row
+
+
+def _described(job: JobRow, row: PromptRow) -> PromptPublic:
+    prompt = prompts.loads(row.kind, row.content)  # type: ignore[arg-type]
+    task = job.spec["task"]
+    fields = row.model_dump(include={"kind", "generation", "dev_loss", "dev_accuracy", "text"})
+    return PromptPublic(
+        **fields,
+        job=job.id,
+        endpoint=job.spec["endpoint"],
+        template=task["template"],
+        verbalizer=task["verbalizer"],
+        shape=list(prompt.vectors.shape) if isinstance(prompt, SoftPrompt) else None,
+        nearest_words=row.nearest_words,
+    )
+
+
+def _served(job: JobRow, row: PromptRow, catalog: Catalog) -> Served:
+    task = job.spec["task"]
+    endpoint = catalog.endpoint(job.spec["endpoint"])
+    return Served(endpoint, task["template"], task["verbalizer"], row.kind, row.content)  # type: ignore[arg-type]
+
+
+def _baseline(job: JobRow, served: Served) -> Served:
+    manual = TextPrompt(JobSpec.model_validate(job.spec).task.baseline)
+    return Served(
+        served.endpoint, served.template, served.verbalizer, "text", prompts.dumps(manual)
+    )
+
+
+def _inputs(body: PredictBody, columns: list[str]) -> list[dict[str, str]]:
+    inputs = []
+    for number, given in enumerate(body.inputs):
+        if isinstance(given, str) and len(columns) == 1:
+            given = {columns[0]: given}
+        if isinstance(given, str) or set(given) != set(columns):
+            got = "a text" if isinstance(given, str) else f"the columns {', '.join(given)}"
+            raise BadField(
+                f"inputs.{number}",
+                f"got {got}; wanted an object with the columns {', '.join(columns)}",
+                "wrong_columns",
+            )
+        inputs.append(given)
+    return inputs

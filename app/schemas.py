@@ -1,0 +1,253 @@
+"""What leaves the service: one class an object, built from rows. No SQL, no HTTP."""
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from backends.registry import Kind
+from pydantic import BaseModel, Field
+
+from app.errors import ErrorBody
+from jobs.catalog import endpoint_capabilities
+from jobs.methods import Method
+from jobs.models import (
+    DatasetRow,
+    EndpointRow,
+    ExampleRow,
+    GenerationRow,
+    JobRow,
+    PromptRow,
+    Status,
+    TimingRow,
+)
+from jobs.serving import Answer
+
+T = TypeVar("T")
+
+
+class Listing(BaseModel, Generic[T]):
+    """A page of a list; ask on with `after` = the last item's id while `has_more`."""
+
+    object: Literal["list"] = "list"
+    data: list[T]
+    has_more: bool = False
+
+
+def page(items: list[T], limit: int) -> Listing[T]:
+    """A page out of `limit` + 1 items: the one too many tells that there are more."""
+    return Listing(data=items[:limit], has_more=len(items) > limit)
+
+
+class MethodPublic(BaseModel):
+    object: Literal["method"] = "method"
+    name: str
+    title: str
+    summary: str
+    citation: str
+    needs: list[str]
+    presets: dict[str, dict[str, Any]]
+    schema_: dict[str, Any] = Field(serialization_alias="schema")
+
+    @classmethod
+    def of(cls, name: str, method: type[Method]) -> "MethodPublic":
+        presets = {
+            preset: method.with_preset(preset).model_dump(exclude={"name", "preset"})
+            for preset in method.presets
+        }
+        return cls(
+            name=name,
+            title=method.title,
+            summary=method.summary,
+            citation=method.citation,
+            needs=sorted(method.needs),
+            presets=presets,
+            schema_=method.model_json_schema(),
+        )
+
+
+class BackendPublic(BaseModel):
+    object: Literal["backend"] = "backend"
+    kind: str
+    summary: str
+    capabilities: list[str]
+
+    @classmethod
+    def of(cls, name: str, kind: Kind) -> "BackendPublic":
+        return cls(kind=name, summary=kind.summary, capabilities=sorted(kind.capabilities))
+
+
+class EndpointPublic(BaseModel):
+    object: Literal["endpoint"] = "endpoint"
+    id: str
+    kind: str
+    model: str
+    options: dict[str, Any]
+    capabilities: list[str]
+    built_in: bool
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: EndpointRow) -> "EndpointPublic":
+        return cls(**row.model_dump(), capabilities=endpoint_capabilities(row))
+
+
+class SplitPublic(BaseModel):
+    rows: int
+    per_label: dict[str, int]
+
+
+class DatasetPublic(BaseModel):
+    object: Literal["dataset"] = "dataset"
+    id: str
+    filename: str
+    columns: list[str]
+    labels: list[str]
+    n_rows: int
+    splits: dict[str, SplitPublic]
+    split_source: str
+    shots: int | None
+    seed: int | None
+    sha256: str
+    built_in: bool
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: DatasetRow) -> "DatasetPublic":
+        splits = {
+            name: SplitPublic(rows=sum(per_label.values()), per_label=per_label)
+            for name, per_label in row.counts.items()
+        }
+        n_rows = sum(split.rows for split in splits.values())
+        return cls(**row.model_dump(exclude={"counts"}), splits=splits, n_rows=n_rows)
+
+
+class RowPublic(BaseModel):
+    object: Literal["row"] = "row"
+    number: int
+    split: str
+    inputs: dict[str, str]
+    label: str
+
+    @classmethod
+    def of(cls, row: ExampleRow) -> "RowPublic":
+        return cls(**row.model_dump(exclude={"dataset_id"}))
+
+
+class ProgressPublic(BaseModel):
+    generation: int
+    queries: int
+    budget: int
+    fraction: float
+    seconds: float
+    queries_per_second: float | None
+    seconds_left: float | None
+    optimizer_share: float | None
+
+    @classmethod
+    def of(cls, row: JobRow) -> "ProgressPublic":
+        budget = int(row.spec["budget"]["queries"])
+        rate = row.queries / row.seconds if row.seconds > 0 else None
+        running = row.status == Status.RUNNING
+        searched = row.generation > 0 and row.seconds > 0
+        return cls(
+            generation=row.generation,
+            queries=row.queries,
+            budget=budget,
+            fraction=1.0 if row.status == Status.SUCCEEDED else row.queries / budget,
+            seconds=row.seconds,
+            queries_per_second=rate,
+            seconds_left=(budget - row.queries) / rate if rate and running else None,
+            optimizer_share=1 - row.model_seconds / row.seconds if searched else None,
+        )
+
+
+class IncumbentPublic(BaseModel):
+    generation: int
+    kind: str
+    train_loss: float
+    dev_loss: float
+    dev_accuracy: float
+    text: str | None
+    nearest_words: list[tuple[str, float]] | None
+
+    @classmethod
+    def of(cls, row: PromptRow) -> "IncumbentPublic":
+        return cls(**row.model_dump(exclude={"job_id", "content"}))
+
+
+class JobPublic(BaseModel):
+    object: Literal["job"] = "job"
+    id: str
+    name: str | None
+    status: Status
+    termination_reason: str | None
+    error: ErrorBody | None
+    spec: dict[str, Any]
+    runner: str | None
+    progress: ProgressPublic
+    baseline: dict[str, Any] | None
+    incumbent: IncumbentPublic | None
+    result: dict[str, Any] | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: JobRow, prompt: PromptRow | None) -> "JobPublic":
+        result = row.result and {**row.result, "queries": row.queries, "seconds": row.seconds}
+        fields = row.model_dump(include=set(cls.model_fields) - {"result"})
+        return cls(
+            **fields,
+            name=row.spec.get("name"),
+            progress=ProgressPublic.of(row),
+            incumbent=prompt and IncumbentPublic.of(prompt),
+            result=result,
+        )
+
+
+class GenerationPublic(BaseModel):
+    object: Literal["generation"] = "generation"
+    number: int
+    queries: int
+    train_loss: float | None
+    train_accuracy: float
+    population_loss: float | None
+    dev_loss: float | None
+    dev_accuracy: float
+    incumbent_generation: int
+    incumbent_dev_loss: float | None
+    incumbent_dev_accuracy: float
+    internals: dict[str, float]
+    seconds: float
+    model_seconds: float
+
+    @classmethod
+    def of(cls, row: GenerationRow, timing: TimingRow) -> "GenerationPublic":
+        times = timing.model_dump(include={"seconds", "model_seconds"})
+        return cls(**row.model_dump(exclude={"job_id"}), **times)
+
+
+class PromptPublic(BaseModel):
+    object: Literal["prompt"] = "prompt"
+    job: str
+    kind: str
+    generation: int
+    dev_loss: float
+    dev_accuracy: float
+    endpoint: str
+    template: str
+    verbalizer: dict[str, str]
+    text: str | None
+    shape: list[int] | None
+    nearest_words: list[tuple[str, float]] | None
+
+
+class PredictionPublic(BaseModel):
+    object: Literal["prediction"] = "prediction"
+    label: str
+    probabilities: dict[str, float]
+    baseline: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, answer: Answer, baseline: Answer | None) -> "PredictionPublic":
+        before = baseline and {"label": baseline.label, "probabilities": baseline.probabilities}
+        return cls(label=answer.label, probabilities=answer.probabilities, baseline=before)

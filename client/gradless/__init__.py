@@ -1,0 +1,83 @@
+"""Gradless from Python: tune prompts for models you can only call. The work is the service's.
+
+Example:
+    import gradless
+
+    client = gradless.Client()
+    job = client.tune(dataset="tickets", method="bbt", preset="fast", budget=40_000)
+    print(job.wait().result)
+    print(job.predict(["I was charged twice this month"])[0])
+"""
+
+from gradless.aio import AsyncClient, AsyncJob
+from gradless.client import Client
+from gradless.errors import (
+    APIError,
+    AuthenticationError,
+    BadRequest,
+    Conflict,
+    ConnectionFailed,
+    GradlessError,
+    Invalid,
+    JobFailed,
+    JobTimeout,
+    NotFound,
+    PayloadTooLarge,
+    ServiceError,
+)
+from gradless.job import Job
+from gradless.report import Change, Report, Scored
+from gradless.transport import __version__
+from gradless.types import (
+    Baseline,
+    Dataset,
+    Endpoint,
+    Failure,
+    Generation,
+    Health,
+    Incumbent,
+    JobProgress,
+    JobState,
+    Measured,
+    Method,
+    Prediction,
+    Prompt,
+    Result,
+)
+
+__all__ = [
+    "APIError",
+    "AsyncClient",
+    "AsyncJob",
+    "AuthenticationError",
+    "BadRequest",
+    "Baseline",
+    "Change",
+    "Client",
+    "Conflict",
+    "ConnectionFailed",
+    "Dataset",
+    "Endpoint",
+    "Failure",
+    "Generation",
+    "GradlessError",
+    "Health",
+    "Incumbent",
+    "Invalid",
+    "Job",
+    "JobFailed",
+    "JobProgress",
+    "JobState",
+    "JobTimeout",
+    "Measured",
+    "Method",
+    "NotFound",
+    "PayloadTooLarge",
+    "Prediction",
+    "Prompt",
+    "Report",
+    "Result",
+    "Scored",
+    "ServiceError",
+    "__version__",
+]

@@ -1,0 +1,207 @@
+"""The asynchronous twins of `Client` and `Job`: the same calls, awaited. Described there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO, Unpack
+
+from gradless import calls, types
+from gradless.errors import GradlessError
+from gradless.follow import BROKEN_STREAM, Follow
+from gradless.progress import Show, showing
+from gradless.report import Report
+from gradless.transport import Address, AsyncTransport
+from gradless.view import JobView, drawn, format_of
+
+
+class AsyncJob(JobView):
+    """As `Job`, awaited.
+
+    Example:
+        job = await (await client.tune(dataset="tickets")).wait()
+    """
+
+    def __init__(self, transport: AsyncTransport, state: types.JobState) -> None:
+        super().__init__(state)
+        self._transport = transport
+
+    async def refresh(self) -> Self:
+        """As `Job.refresh`."""
+        self.state = await self._transport.send(calls.job(self.id))
+        return self
+
+    async def wait(self, progress: bool | TextIO = True, timeout: float | None = None) -> Self:
+        """As `Job.wait`."""
+        await self.refresh()
+        with showing(progress) as show:
+            follow = Follow(self.state, self, self._transport.address.patience, timeout)
+            show(self.state)
+            while not follow.ended:
+                if follow.streaming:
+                    await self._listen(follow, show)
+                if not follow.ended:
+                    await asyncio.sleep(follow.pause())
+                    await self._look(follow)
+                    show(self.state)
+            show((await self.refresh()).state)
+        return self._ended_well()
+
+    async def generations(self, after: int = 0) -> list[types.Generation]:
+        """As `Job.generations`."""
+        return await self._transport.every(calls.generations(self.id, after))
+
+    async def predict(
+        self, inputs: Sequence[str | Mapping[str, str]], baseline: bool = False
+    ) -> list[types.Prediction]:
+        """As `Job.predict`."""
+        return await self._transport.send(calls.predict(self.id, inputs, baseline))
+
+    async def prompt(self) -> types.Prompt:
+        """As `Job.prompt`."""
+        return await self._transport.send(calls.prompt(self.id))
+
+    async def save_prompt(self, path: str | Path) -> Path:
+        """As `Job.save_prompt`."""
+        content = await self._transport.send(calls.prompt_file(self.id, format_of(path)))
+        await asyncio.to_thread(Path(path).write_bytes, content)
+        return Path(path)
+
+    async def report(self) -> Report:
+        """As `Job.report`."""
+        return await self._transport.send(calls.report(self.id))
+
+    async def cancel(self) -> Self:
+        """As `Job.cancel`."""
+        self.state = await self._transport.send(calls.cancel(self.id))
+        return self
+
+    async def plot(self, name: str = "accuracy", theme: str = "light") -> Any:
+        """As `Job.plot`."""
+        return drawn(await self._transport.send(calls.figure(self.id, name, theme)))
+
+    async def _listen(self, follow: Follow, show: Show) -> None:
+        cause: Exception | None = None
+        try:
+            async with self._transport.stream(follow.stream_call(), follow.silence()) as chunks:
+                async for chunk in chunks:
+                    done = follow.read(chunk)
+                    self.state = follow.state
+                    show(self.state)
+                    if done:
+                        return
+        except BROKEN_STREAM as error:
+            cause = error
+        follow.broken(cause)
+
+    async def _look(self, follow: Follow) -> None:
+        try:
+            follow.seen((await self.refresh()).state)
+        except GradlessError as error:
+            follow.away(error)
+
+
+class AsyncClient:
+    """As `Client`, awaited.
+
+    Example:
+        async with gradless.AsyncClient() as client:
+            job = await client.tune(dataset="tickets", preset="fast")
+            print((await job.wait()).result)
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeout: float | None = 60.0,  # seconds
+        patience: float = 120.0,  # seconds
+    ) -> None:
+        self._transport = AsyncTransport(Address.find(base_url, api_key, timeout, patience))
+
+    @property
+    def base_url(self) -> str:
+        return self._transport.address.base_url
+
+    async def close(self) -> None:
+        """As `Client.close`."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.base_url}>"
+
+    async def tune(
+        self,
+        dataset: calls.DatasetLike = "tickets",
+        endpoint: str = "minilm",
+        method: str | Mapping[str, Any] = "bbt",
+        budget: int = 50_000,
+        task: Mapping[str, Any] | None = None,
+        baseline: str = "",
+        seed: int = 0,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> AsyncJob:
+        """As `Client.tune`."""
+        options = {"seed": seed, "name": name, "metadata": metadata}
+        return await self.submit(
+            calls.job_spec(dataset, endpoint, method, settings, budget, task, baseline, **options)
+        )
+
+    async def submit(self, spec: Mapping[str, Any]) -> AsyncJob:
+        """As `Client.submit`."""
+        dataset = spec.get("dataset")
+        if calls.is_upload(dataset):
+            dataset = await self.upload(dataset)
+        state = await self._transport.send(calls.submit(spec, dataset))
+        return AsyncJob(self._transport, state)
+
+    async def job(self, job_id: str) -> AsyncJob:
+        """As `Client.job`."""
+        return AsyncJob(self._transport, await self._transport.send(calls.job(job_id)))
+
+    async def jobs(self, status: str | None = None, page_size: int = 50) -> AsyncIterator[AsyncJob]:
+        """As `Client.jobs`: `async for job in client.jobs(): …`."""
+        async for state in self._transport.each(calls.jobs(status, page_size)):
+            yield AsyncJob(self._transport, state)
+
+    async def upload(
+        self, rows: str | Path | calls.Rows, **options: Unpack[calls.UploadOptions]
+    ) -> types.Dataset:
+        """As `Client.upload`."""
+        call = await asyncio.to_thread(calls.upload, rows, options)
+        return await self._transport.send(call)
+
+    async def dataset(self, dataset_id: str) -> types.Dataset:
+        """As `Client.dataset`."""
+        return await self._transport.send(calls.dataset(dataset_id))
+
+    async def datasets(self) -> list[types.Dataset]:
+        """As `Client.datasets`."""
+        return await self._transport.every(calls.datasets())
+
+    async def endpoints(self) -> list[types.Endpoint]:
+        """As `Client.endpoints`."""
+        return await self._transport.every(calls.endpoints())
+
+    async def methods(self) -> list[types.Method]:
+        """As `Client.methods`."""
+        return await self._transport.every(calls.methods())
+
+    async def health(self) -> types.Health:
+        """As `Client.health`."""
+        return await self._transport.send(calls.health())

@@ -1,0 +1,221 @@
+"""Every route of the service, once: the request, and how its answer is read. Nothing is sent here.
+
+The sync and the async client both send what these functions return, so that neither can know a
+route that the other does not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Generic, TypedDict, TypeGuard, TypeVar
+from urllib.parse import quote
+
+from gradless import types
+from gradless.report import Report
+
+T = TypeVar("T")
+R = TypeVar("R", bound=types.Record)
+
+Rows = Sequence[Mapping[str, Any]]
+DatasetLike = str | Path | types.Dataset | Rows
+TABLES = frozenset({".csv", ".tsv", ".jsonl"})
+
+
+class UploadOptions(TypedDict, total=False):
+    """How the rows of an upload are read and split."""
+
+    name: str
+    text_columns: str | Sequence[str]
+    label_column: str
+    split_column: str
+    shots: int  # rows per label
+    seed: int
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request, and how its answer is read."""
+
+    method: str
+    path: str
+    parse: Callable[[bytes], T]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    data: Mapping[str, str] | None = None
+    files: Mapping[str, tuple[str, bytes]] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def options(self) -> dict[str, Any]:
+        """What httpx's `request` and `stream` take."""
+        known = {key: value for key, value in self.params.items() if value is not None}
+        return {
+            "method": self.method,
+            "url": self.path,
+            "params": known,
+            "json": self.json,
+            "data": self.data,
+            "files": self.files,
+            "headers": dict(self.headers),
+        }
+
+
+@dataclass(frozen=True)
+class Listing(Generic[T]):
+    """A list of the service, page by page; `cursor` names the field that `after` counts in."""
+
+    call: Call[types.Page[T]]
+    cursor: str = "id"
+
+    def after(self, page: types.Page[T]) -> Listing[T] | None:
+        """Ask for the page after this one, or None if there is none."""
+        if not (page.has_more and page.data):
+            return None
+        last = getattr(page.data[-1], self.cursor)
+        return replace(self, call=replace(self.call, params={**self.call.params, "after": last}))
+
+
+def health() -> Call[types.Health]:
+    return Call("GET", "/healthz", types.Health.model_validate_json)
+
+
+def methods() -> Listing[types.Method]:
+    return _listing("/api/methods", types.Method, cursor="name")
+
+
+def endpoints() -> Listing[types.Endpoint]:
+    return _listing("/api/endpoints", types.Endpoint)
+
+
+def datasets() -> Listing[types.Dataset]:
+    return _listing("/api/datasets", types.Dataset)
+
+
+def dataset(dataset_id: str) -> Call[types.Dataset]:
+    return Call("GET", f"/api/datasets/{_part(dataset_id)}", types.Dataset.model_validate_json)
+
+
+def upload(rows: str | Path | Rows, options: UploadOptions) -> Call[types.Dataset]:
+    """Send a file, or rows that are already in memory (as JSON Lines)."""
+    if isinstance(rows, (str, Path)):
+        file = (Path(rows).name, Path(rows).expanduser().read_bytes())
+    else:
+        lines = (json.dumps(dict(row), ensure_ascii=False) for row in rows)
+        file = ("rows.jsonl", "\n".join(lines).encode())
+    data = {key: _form_value(value) for key, value in options.items() if value is not None}
+    read = types.Dataset.model_validate_json
+    return Call("POST", "/api/datasets", read, data=data, files={"file": file})
+
+
+def is_upload(dataset: object) -> TypeGuard[str | Path | Rows]:
+    """Tell a file or rows from the id of a dataset that the service has.
+
+    Example:
+        >>> is_upload("tickets"), is_upload("tickets.csv"), is_upload([{"text": "a", "label": "b"}])
+        (False, True, True)
+    """
+    if isinstance(dataset, str):
+        return Path(dataset).suffix.lower() in TABLES
+    return isinstance(dataset, (Path, Sequence))
+
+
+def job_spec(
+    dataset: Any,
+    endpoint: str,
+    method: str | Mapping[str, Any],
+    settings: Mapping[str, Any],
+    budget: int,
+    task: Mapping[str, Any] | None = None,
+    baseline: str = "",
+    **options: Any,
+) -> dict[str, Any]:
+    """Write the body of `POST /api/jobs`; what was not given is left to the service.
+
+    Example:
+        >>> job_spec("tickets", "minilm", "bbt", {"preset": "fast"}, 400, seed=1)["method"]
+        {'name': 'bbt', 'preset': 'fast'}
+    """
+    named = {"name": method} if isinstance(method, str) else method
+    if baseline:
+        task = {**(task or {}), "baseline": baseline}
+    spec = {"dataset": dataset, "endpoint": endpoint, "method": {**named, **settings}}
+    spec |= {"budget": {"queries": budget}, "task": task, **options}
+    return {key: value for key, value in spec.items() if value is not None}
+
+
+def submit(spec: Mapping[str, Any], dataset: Any) -> Call[types.JobState]:
+    """Start a job; `dataset` takes the place of the spec's own, which may have been a file."""
+    known = dataset.id if isinstance(dataset, types.Dataset) else dataset
+    body = {**spec, "dataset": known} if known is not None else dict(spec)
+    return Call("POST", "/api/jobs", types.JobState.model_validate_json, json=body)
+
+
+def jobs(status: str | None, page_size: int) -> Listing[types.JobState]:
+    return _listing("/api/jobs", types.JobState, status=status, limit=page_size)
+
+
+def job(job_id: str) -> Call[types.JobState]:
+    return Call("GET", f"/api/jobs/{_part(job_id)}", types.JobState.model_validate_json)
+
+
+def cancel(job_id: str) -> Call[types.JobState]:
+    path = f"/api/jobs/{_part(job_id)}/cancel"
+    return Call("POST", path, types.JobState.model_validate_json)
+
+
+def generations(job_id: str, after: int) -> Listing[types.Generation]:
+    path = f"/api/jobs/{_part(job_id)}/generations"
+    return _listing(path, types.Generation, cursor="number", after=after, limit=1000)
+
+
+def events(job_id: str, last_event_id: str | None) -> Call[bytes]:
+    resume = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+    headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache", **resume}
+    return Call("GET", f"/api/jobs/{_part(job_id)}/events", bytes, headers=headers)
+
+
+def prompt(job_id: str) -> Call[types.Prompt]:
+    path = f"/api/jobs/{_part(job_id)}/prompt"
+    return Call("GET", path, types.Prompt.model_validate_json, params={"format": "json"})
+
+
+def prompt_file(job_id: str, format: str) -> Call[bytes]:
+    return Call("GET", f"/api/jobs/{_part(job_id)}/prompt", bytes, params={"format": format})
+
+
+def predict(
+    job_id: str, inputs: Iterable[str | Mapping[str, str]], baseline: bool
+) -> Call[list[types.Prediction]]:
+    if isinstance(inputs, str):
+        raise TypeError("predict takes a list of texts: write predict([text]) for a single one")
+    read = types.Page[types.Prediction].model_validate_json
+    body = {"inputs": list(inputs), "baseline": baseline}
+    path = f"/api/jobs/{_part(job_id)}/predict"
+    return Call("POST", path, lambda answer: read(answer).data, json=body)
+
+
+def report(job_id: str) -> Call[Report]:
+    path = f"/api/jobs/{_part(job_id)}/report"
+    return Call("GET", path, Report.model_validate_json)
+
+
+def figure(job_id: str, name: str, theme: str) -> Call[dict[str, Any]]:
+    path = f"/api/jobs/{_part(job_id)}/figures/{_part(name)}"
+    return Call("GET", path, json.loads, params={"theme": theme})
+
+
+def _listing(path: str, item: type[R], cursor: str = "id", **params: Any) -> Listing[R]:
+    read = types.Page[item].model_validate_json  # type: ignore[valid-type]
+    return Listing(Call("GET", path, read, params=params), cursor)
+
+
+def _part(value: str) -> str:
+    """Quote one part of a path, so that an id with a slash cannot name another route."""
+    return quote(value, safe="")
+
+
+def _form_value(value: Any) -> str:
+    listed = isinstance(value, (list, tuple))
+    return ",".join(map(str, value)) if listed else str(value)

@@ -1,0 +1,122 @@
+"""A tuning job in the caller's hands, and what can be done with it. It knows no routes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+from gradless import calls, types
+from gradless.errors import GradlessError
+from gradless.follow import BROKEN_STREAM, Follow
+from gradless.progress import Show, showing
+from gradless.report import Report
+from gradless.transport import Transport
+from gradless.view import JobView, drawn, format_of
+
+
+class Job(JobView):
+    """A tuning job. `Client.tune`, `Client.job` and `Client.jobs` give you one.
+
+    Example:
+        job = client.tune(dataset="tickets", preset="fast").wait()
+        print(job.result, job.predict(["I was charged twice"])[0])
+    """
+
+    def __init__(self, transport: Transport, state: types.JobState) -> None:
+        super().__init__(state)
+        self._transport = transport
+
+    def refresh(self) -> Self:
+        """Ask the service for the state of now; returns this same job."""
+        self.state = self._transport.send(calls.job(self.id))
+        return self
+
+    def wait(self, progress: bool | TextIO = True, timeout: float | None = None) -> Self:
+        """Follow the job to its end, showing how far it is; returns this same job.
+
+        Broken connections are mended on the way. A cancelled job is returned like a finished one:
+        its best prompt is kept. Raises JobFailed with the service's reason, or JobTimeout after
+        `timeout` seconds (the job goes on). `progress` may be a file to write plain lines to.
+
+        Example:
+            job.wait(progress=False, timeout=600)
+        """
+        self.refresh()
+        with showing(progress) as show:
+            follow = Follow(self.state, self, self._transport.address.patience, timeout)
+            show(self.state)
+            while not follow.ended:
+                if follow.streaming:
+                    self._listen(follow, show)
+                if not follow.ended:
+                    time.sleep(follow.pause())
+                    self._look(follow)
+                    show(self.state)
+            show(self.refresh().state)
+        return self._ended_well()
+
+    def generations(self, after: int = 0) -> list[types.Generation]:
+        """Rounds of the search with a number above `after`, oldest first."""
+        return self._transport.every(calls.generations(self.id, after))
+
+    def predict(
+        self, inputs: Sequence[str | Mapping[str, str]], baseline: bool = False
+    ) -> list[types.Prediction]:
+        """Classify with the best prompt so far; `baseline=True` adds the manual prompt's answer.
+
+        Example:
+            for answer in job.predict(["I was charged twice", "The app crashes"]):
+                print(answer, answer.probabilities[answer.label])
+        """
+        return self._transport.send(calls.predict(self.id, inputs, baseline))
+
+    def prompt(self) -> types.Prompt:
+        """Return the best prompt so far, with all that is needed to use it."""
+        return self._transport.send(calls.prompt(self.id))
+
+    def save_prompt(self, path: str | Path) -> Path:
+        """Write the prompt to a file: .json, .txt (a text prompt) or .safetensors (a soft one)."""
+        content = self._transport.send(calls.prompt_file(self.id, format_of(path)))
+        Path(path).write_bytes(content)
+        return Path(path)
+
+    def report(self) -> Report:
+        """Return the comparison with the baseline on the test split; Conflict until it exists."""
+        return self._transport.send(calls.report(self.id))
+
+    def cancel(self) -> Self:
+        """Stop the search; the best prompt so far is kept. Conflict if it has already ended."""
+        self.state = self._transport.send(calls.cancel(self.id))
+        return self
+
+    def plot(self, name: str = "accuracy", theme: str = "light") -> Any:
+        """Draw the search as a plotly Figure; `name` is "accuracy" or "loss".
+
+        Example:
+            job.plot("loss").show()
+        """
+        return drawn(self._transport.send(calls.figure(self.id, name, theme)))
+
+    def _listen(self, follow: Follow, show: Show) -> None:
+        """Read one event stream until it is done or breaks."""
+        cause: Exception | None = None
+        try:
+            with self._transport.stream(follow.stream_call(), follow.silence()) as chunks:
+                for chunk in chunks:
+                    done = follow.read(chunk)
+                    self.state = follow.state
+                    show(self.state)
+                    if done:
+                        return
+        except BROKEN_STREAM as error:
+            cause = error
+        follow.broken(cause)
+
+    def _look(self, follow: Follow) -> None:
+        """Ask for the job itself, between two streams or instead of them."""
+        try:
+            follow.seen(self.refresh().state)
+        except GradlessError as error:
+            follow.away(error)

@@ -1,0 +1,232 @@
+"""What the service answers, as typed records. No HTTP, no behavior.
+
+Every record keeps fields unknown to this version, so that an older client reads a newer service.
+Losses are in nats, accuracies in 0..1, times in seconds; a number that nobody knows is None.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+T = TypeVar("T")
+
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, told: Any) -> Any:
+        """Take the default where the service says null, be it None or an empty list."""
+        if not isinstance(told, dict):
+            return told
+        return {
+            key: value
+            for key, value in told.items()
+            if value is not None or key not in cls.model_fields
+        }
+
+
+class Page(Record, Generic[T]):
+    data: list[T]
+    has_more: bool = False
+
+
+class Runner(Record):
+    name: str
+    pid: int | None = None
+    alive: bool = False
+    job: str | None = None
+
+
+class Health(Record):
+    status: str
+    version: str | None = None
+    runners: list[Runner] = []
+    jobs: dict[str, int] = {}
+
+
+class Method(Record):
+    """A published recipe; `settings` is the JSON schema of what `tune(**settings)` takes."""
+
+    name: str
+    title: str | None = None
+    summary: str | None = None
+    citation: str | None = None
+    needs: list[str] = []
+    presets: dict[str, dict[str, Any]] = {}
+    settings: dict[str, Any] = Field(default={}, alias="schema")
+
+
+class Endpoint(Record):
+    """A model that can be called."""
+
+    id: str
+    kind: str | None = None
+    model: str | None = None
+    options: dict[str, Any] = {}
+    capabilities: list[str] = []
+    built_in: bool = False
+    created_at: datetime | None = None
+
+
+class Split(Record):
+    rows: int
+    per_label: dict[str, int] = {}
+
+
+class Dataset(Record):
+    """Uploaded rows, checked and split."""
+
+    id: str
+    columns: list[str] = []
+    labels: list[str] = []
+    n_rows: int | None = None
+    splits: dict[str, Split] = {}
+    split_source: str | None = None
+    shots: int | None = None
+    seed: int | None = None
+    sha256: str | None = None
+    filename: str | None = None
+    built_in: bool = False
+    created_at: datetime | None = None
+
+
+class Failure(Record):
+    """Why a job failed."""
+
+    message: str
+    type: str | None = None
+    param: str | None = None
+    code: str | None = None
+
+
+class JobProgress(Record):
+    generation: int = 0
+    queries: int = 0
+    budget: int | None = None
+    fraction: float | None = None
+    seconds: float | None = None
+    queries_per_second: float | None = None
+    seconds_left: float | None = None
+    optimizer_share: float | None = None
+
+
+class Baseline(Record):
+    """The user's own manual prompt, scored before the search."""
+
+    prompt: str = ""
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    dev_loss: float | None = None
+    dev_accuracy: float | None = None
+    queries: int | None = None
+
+
+class Incumbent(Record):
+    """The best prompt so far by dev loss: the one that is served."""
+
+    generation: int
+    kind: str | None = None
+    dev_loss: float | None = None
+    dev_accuracy: float | None = None
+    train_loss: float | None = None
+    text: str | None = None
+    nearest_words: list[tuple[str, float]] | None = None
+
+
+class Measured(Record):
+    """An accuracy with its 95 % interval `low`..`high` over `n` rows."""
+
+    accuracy: float | None = None
+    n: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Result(Record):
+    """Tuned against baseline on the test split; `message` says it in one sentence."""
+
+    outcome: str
+    message: str | None = None
+    baseline: Measured | None = None
+    tuned: Measured | None = None
+    p_value: float | None = None
+    queries: int | None = None
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        return self.message or self.outcome
+
+
+class JobState(Record):
+    """One tuning run as the service last told it."""
+
+    id: str
+    status: str
+    name: str | None = None
+    termination_reason: str | None = None
+    error: Failure | None = None
+    spec: dict[str, Any] = {}
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    runner: str | None = None
+    progress: JobProgress = JobProgress()
+    baseline: Baseline | None = None
+    incumbent: Incumbent | None = None
+    result: Result | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+
+class Generation(Record):
+    """One ask-score-tell round; `queries` counts from the start of the job."""
+
+    number: int
+    queries: int = 0
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    population_loss: float | None = None
+    dev_loss: float | None = None
+    dev_accuracy: float | None = None
+    incumbent_dev_loss: float | None = None
+    incumbent_dev_accuracy: float | None = None
+    incumbent_generation: int | None = None
+    internals: dict[str, Any] = {}
+    seconds: float | None = None
+    model_seconds: float | None = None
+
+
+class Prompt(Record):
+    """The artefact of a job. A soft prompt has a `shape` and no `text`."""
+
+    job: str | None = None
+    kind: str | None = None
+    generation: int | None = None
+    dev_loss: float | None = None
+    dev_accuracy: float | None = None
+    endpoint: str | None = None
+    template: str | None = None
+    verbalizer: dict[str, str] = {}
+    text: str | None = None
+    shape: list[int] | None = None
+    nearest_words: list[tuple[str, float]] | None = None
+
+
+class Prediction(Record):
+    """A label and its probabilities; `str(prediction)` is the label."""
+
+    label: str
+    probabilities: dict[str, float] = {}
+    baseline: Prediction | None = None
+
+    def __str__(self) -> str:
+        return self.label

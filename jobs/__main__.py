@@ -1,0 +1,48 @@
+"""`python -m jobs`: one runner, started by the service; SIGTERM hands its job back."""
+
+import argparse
+import logging
+import os
+import signal
+import threading
+
+from jobs.catalog import Catalog
+from jobs.database import Database
+from jobs.queue import JobQueue
+from jobs.runner import Runner
+
+WATCH = 0.5  # seconds between two looks at whether the service still lives
+NICENESS = 5  # the service answers first; a search can wait a millisecond
+
+
+def main() -> None:
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    os.nice(NICENESS)
+    database = Database(options.database)
+    runner = Runner(JobQueue(database), Catalog(database), options.name)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: runner.stop.set())
+    if options.parent:
+        threading.Thread(target=_follow, args=(options.parent, runner), daemon=True).start()
+    runner.work()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
+    parser.add_argument("--database", required=True, help="SQLAlchemy URL of the job store")
+    parser.add_argument("--name", required=True, help="unique among all runners there ever were")
+    parser.add_argument("--parent", type=int, help="process id to follow: its end is ours")
+    return parser.parse_args()
+
+
+def _follow(parent: int, runner: Runner) -> None:
+    """A service that was killed cannot say goodbye: its runners stop when it has gone."""
+    while os.getppid() == parent:
+        if runner.stop.wait(WATCH):
+            return
+    runner.stop.set()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""Endpoints and datasets: what jobs can name. Every SQL statement about the two."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backends.registry import check_options, find
+from sqlmodel import col, select
+
+from jobs.database import Database
+from jobs.datasets import SPLITS, Dataset, Reading, SplitName, make_dataset
+from jobs.methods import did_you_mean
+from jobs.models import DatasetRow, EndpointRow, ExampleRow
+from jobs.readers import read_table
+from jobs.task import Example, Split
+
+BUILT_IN = Path(__file__).parent / "builtin"
+ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+class NoSuchEndpoint(LookupError):
+    """No endpoint has this id."""
+
+
+class NoSuchDataset(LookupError):
+    """No dataset has this id."""
+
+
+class IdTaken(Exception):
+    """Another object already has this id."""
+
+
+class BuiltIn(Exception):
+    """What comes with the service cannot be deleted."""
+
+
+class BadId(ValueError):
+    """An id is made of small letters, digits, dots, dashes and underscores."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it came in."""
+
+    filename: str
+    data: bytes
+
+
+class Catalog:
+    """What is there to be tuned, and on what."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add_built_ins(self) -> None:
+        """The endpoint `minilm` and the dataset `tickets`; does nothing where they are."""
+        minilm = EndpointRow(id="minilm", kind="encoder", model="minilm", options={})
+        minilm.built_in = True
+        with self._database.writing() as session:
+            if session.get(EndpointRow, minilm.id) is None:
+                session.add(minilm)
+        file = BUILT_IN / "tickets.csv"
+        with self._database.reading() as session:
+            known = session.get(DatasetRow, "tickets")
+        if known is None:
+            upload = Upload(file.name, file.read_bytes())
+            self.add_dataset("tickets", upload, Reading(), built_in=True)
+
+    # endpoints
+
+    def add_endpoint(self, id_: str, kind: str, model: str, options: dict[str, Any]) -> EndpointRow:
+        """Registers a model; it is opened only when a job needs it.
+
+        Raises:
+            UnknownBackend, ValueError: the kind or an option is not one there is.
+            BadId, IdTaken: the id cannot be used.
+        """
+        check_options(kind, options)
+        row = EndpointRow(id=_checked_id(id_), kind=kind, model=model, options=options)
+        with self._database.writing() as session:
+            if session.get(EndpointRow, id_) is not None:
+                raise IdTaken(f"there is already an endpoint {id_!r}; choose another id")
+            session.add(row)
+        return row
+
+    def endpoint(self, id_: str) -> EndpointRow:
+        with self._database.reading() as session:
+            if row := session.get(EndpointRow, id_):
+                return row
+            known = list(session.exec(select(EndpointRow.id)))
+        raise NoSuchEndpoint(f"no endpoint {id_!r}; {did_you_mean(id_, known)}")
+
+    def endpoints(self) -> list[EndpointRow]:
+        with self._database.reading() as session:
+            return list(session.exec(select(EndpointRow).order_by(EndpointRow.id)))
+
+    def delete_endpoint(self, id_: str) -> None:
+        self._delete(self.endpoint(id_))
+
+    # datasets
+
+    def add_dataset(
+        self, id_: str, upload: Upload, reading: Reading, *, built_in: bool = False
+    ) -> DatasetRow:
+        """Reads, checks and stores a file; storing the same rows again is no error.
+
+        Raises:
+            BadFile, BadDataset: the file is refused; nothing is stored.
+            BadId, IdTaken: the id cannot be used.
+        """
+        _checked_id(id_)
+        dataset = make_dataset(read_table(upload.filename, upload.data), reading)
+        row = _dataset_row(id_, upload.filename, dataset, reading)
+        row.built_in = built_in
+        with self._database.writing() as session:
+            known = session.get(DatasetRow, id_)
+            if known is not None and known.sha256 == row.sha256:
+                return known
+            if known is not None:
+                raise IdTaken(f"there is already a dataset {id_!r} with other rows; choose a name")
+            session.add(row)
+            session.flush()
+            session.add_all(_example_rows(id_, dataset))
+        return row
+
+    def dataset(self, id_: str) -> DatasetRow:
+        with self._database.reading() as session:
+            if row := session.get(DatasetRow, id_):
+                return row
+            known = list(session.exec(select(DatasetRow.id)))
+        raise NoSuchDataset(f"no dataset {id_!r}; {did_you_mean(id_, known)}")
+
+    def datasets(self) -> list[DatasetRow]:
+        with self._database.reading() as session:
+            return list(session.exec(select(DatasetRow).order_by(DatasetRow.id)))
+
+    def rows(
+        self, id_: str, split: SplitName | None = None, *, after: int = 0, limit: int = 50
+    ) -> list[ExampleRow]:
+        self.dataset(id_)
+        query = select(ExampleRow).where(
+            ExampleRow.dataset_id == id_, col(ExampleRow.number) > after
+        )
+        if split is not None:
+            query = query.where(ExampleRow.split == split)
+        with self._database.reading() as session:
+            return list(session.exec(query.order_by(col(ExampleRow.number)).limit(limit)))
+
+    def split(self, id_: str) -> Split:
+        """All examples of a dataset, as they were stored."""
+        query = select(ExampleRow).where(ExampleRow.dataset_id == id_)
+        with self._database.reading() as session:
+            rows = list(session.exec(query.order_by(col(ExampleRow.number))))
+        return Split(
+            **{
+                name: tuple(Example(row.inputs, row.label) for row in rows if row.split == name)
+                for name in SPLITS
+            }
+        )
+
+    def delete_dataset(self, id_: str) -> None:
+        self._delete(self.dataset(id_))
+
+    def _delete(self, row: EndpointRow | DatasetRow) -> None:
+        if row.built_in:
+            raise BuiltIn(f"{row.id!r} comes with the service and cannot be deleted")
+        with self._database.writing() as session:
+            session.delete(row)
+
+
+def slug(filename: str) -> str:
+    """A file's name as an id: `My Tickets.csv` -> `my-tickets`."""
+    stem = re.sub(r"[^a-z0-9._-]+", "-", Path(filename).stem.lower()).strip("-._")
+    return stem[:64] or "dataset"
+
+
+def endpoint_capabilities(row: EndpointRow) -> list[str]:
+    return sorted(find(row.kind).capabilities)
+
+
+def _checked_id(id_: str) -> str:
+    if not ID.fullmatch(id_):
+        raise BadId(
+            f"{id_!r} cannot be an id; wanted 1 to 64 small letters, digits, dots, dashes or "
+            "underscores, beginning with a letter or digit"
+        )
+    return id_
+
+
+def _dataset_row(id_: str, filename: str, dataset: Dataset, reading: Reading) -> DatasetRow:
+    drawn = dataset.source == "drawn"
+    return DatasetRow(
+        id=id_,
+        filename=filename,
+        sha256=dataset.sha256(),
+        columns=list(dataset.columns),
+        labels=list(dataset.labels),
+        counts=dataset.counts(),
+        split_source=dataset.source,
+        shots=reading.shots if drawn else None,
+        seed=reading.seed if drawn else None,
+    )
+
+
+def _example_rows(id_: str, dataset: Dataset) -> list[ExampleRow]:
+    pairs = [(name, example) for name in SPLITS for example in dataset.splits[name]]
+    return [
+        ExampleRow(
+            dataset_id=id_,
+            number=number,
+            split=name,
+            inputs=dict(example.inputs),
+            label=example.label,
+        )
+        for number, (name, example) in enumerate(pairs, start=1)
+    ]

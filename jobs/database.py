@@ -1,0 +1,72 @@
+"""The engine: how SQLite is opened, how a transaction begins, how the schema is brought up."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlmodel import Session
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_TIMEOUT = 30_000  # milliseconds a writer waits for another one
+
+
+class Database:
+    """One engine and its two ways to begin: reading, or reading and then writing.
+
+    On SQLite a transaction that reads first and writes later fails at once when somebody
+    else wrote in between, whatever the busy timeout; so every transaction that may write
+    takes the write lock at its beginning.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine = create_engine(url)
+        self._writing = self._engine
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "connect", _tune)
+            event.listen(self._engine, "begin", _begin)
+            self._writing = self._engine.execution_options(immediate=True)
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    def migrate(self) -> None:
+        """Brings the schema to the newest version; does nothing where it is."""
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self._writing.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads: it neither waits for a writer nor holds one up."""
+        with Session(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: committed at the end, or undone whole by any exception."""
+        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _tune(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by itself
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

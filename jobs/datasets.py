@@ -1,0 +1,179 @@
+"""A table becomes a dataset: columns chosen, labels found, splits taken or drawn. No storing."""
+
+import hashlib
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from jobs.methods import did_you_mean
+from jobs.readers import Table
+from jobs.task import Example, Split
+
+SplitName: TypeAlias = Literal["train", "dev", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "dev", "test")
+MAX_LABELS = 200
+RESERVED = ("prompt", "label")  # slots of a template that no column may be called
+
+
+class BadDataset(ValueError):
+    """The rows do not make a dataset; `param` is the field of the upload to change."""
+
+    def __init__(self, param: str, message: str) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How an uploaded table is to be read."""
+
+    text_columns: tuple[str, ...] = ()  # none named: every column but label and split
+    label_column: str = "label"
+    split_column: str = "split"
+    shots: int = 16  # per label, for train and again for dev, where no split is given
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Checked examples in three splits."""
+
+    columns: tuple[str, ...]
+    labels: tuple[str, ...]
+    splits: Mapping[SplitName, tuple[Example, ...]]
+    source: Literal["given", "drawn"]
+
+    def split(self) -> Split:
+        return Split(**self.splits)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Split -> label -> rows."""
+        return {
+            name: {label: n[label] for label in self.labels}
+            for name, rows in self.splits.items()
+            for n in [Counter(row.label for row in rows)]
+        }
+
+    def sha256(self) -> str:
+        """Over every split, input and label, in order."""
+        rows = [
+            [name, *(row.inputs[column] for column in self.columns), row.label]
+            for name in SPLITS
+            for row in self.splits[name]
+        ]
+        return hashlib.sha256(json.dumps([self.columns, rows]).encode()).hexdigest()
+
+
+def make_dataset(table: Table, reading: Reading) -> Dataset:
+    """The table read as asked; splits are taken from its column, or drawn k-shot.
+
+    Raises:
+        BadDataset: a column is missing, a text empty, a label too rare or a row repeated
+            across splits.
+    """
+    columns = _text_columns(table, reading)
+    examples = [_example(row, n, columns, reading) for n, row in enumerate(table.rows, start=1)]
+    labels = tuple(sorted({example.label for example in examples}))
+    if not 2 <= len(labels) <= MAX_LABELS:
+        raise BadDataset(
+            "label_column",
+            f"column {reading.label_column!r} has {len(labels)} different labels; "
+            f"wanted 2 to {MAX_LABELS}",
+        )
+    if reading.split_column in table.columns:
+        given = _given(table, examples, reading.split_column)
+        return Dataset(columns, labels, _complete(given, labels), "given")
+    drawn = draw(examples, reading.shots, reading.seed)
+    return Dataset(columns, labels, drawn, "drawn")
+
+
+def draw(
+    examples: Sequence[Example], shots: int, seed: int
+) -> dict[SplitName, tuple[Example, ...]]:
+    """`shots` examples of each label for train, as many others for dev, the rest for test.
+
+    Raises:
+        BadDataset: a label has too few examples to leave one for test.
+    """
+    by_label: dict[str, list[Example]] = defaultdict(list)
+    for example in random.Random(seed).sample(list(examples), len(examples)):  # noqa: S311
+        by_label[example.label].append(example)
+    for label, group in sorted(by_label.items()):
+        if len(group) <= 2 * shots:
+            raise BadDataset(
+                "shots",
+                f"label {label!r} has {len(group)} rows; {shots} shots need {shots} for train, "
+                f"{shots} for dev and at least 1 for test: {2 * shots + 1}. "
+                "Upload more rows or ask for fewer shots",
+            )
+    cuts = {
+        "train": slice(0, shots),
+        "dev": slice(shots, 2 * shots),
+        "test": slice(2 * shots, None),
+    }
+    groups = [by_label[label] for label in sorted(by_label)]
+    return {name: tuple(e for group in groups for e in group[cuts[name]]) for name in SPLITS}
+
+
+def _text_columns(table: Table, reading: Reading) -> tuple[str, ...]:
+    known = list(table.columns)
+    for param, column in (
+        ("label_column", reading.label_column),
+        *(("text_columns", name) for name in reading.text_columns),
+    ):
+        if column not in known:
+            raise BadDataset(param, f"no column {column!r}; {did_you_mean(column, known)}")
+    spoken_for = {reading.label_column, reading.split_column}
+    columns = reading.text_columns or tuple(c for c in known if c not in spoken_for)
+    if not columns:
+        raise BadDataset("text_columns", f"no column is left for the text; there are {known}")
+    for column in columns:
+        if column in RESERVED or not column.isidentifier():
+            raise BadDataset(
+                "text_columns",
+                f"column {column!r} cannot be a slot of a template; rename it to letters, digits "
+                f"and _, and not to {' or '.join(RESERVED)}",
+            )
+    return columns
+
+
+def _example(row: Mapping[str, str], n: int, columns: Sequence[str], reading: Reading) -> Example:
+    label = row[reading.label_column].strip()
+    if not label:
+        raise BadDataset("file", f"row {n}: the label is empty")
+    inputs = {column: row[column].strip() for column in columns}
+    for column, text in inputs.items():
+        if not text:
+            raise BadDataset("file", f"row {n}: column {column!r} is empty; wanted a text")
+    return Example(inputs, label)
+
+
+def _given(
+    table: Table, examples: Sequence[Example], column: str
+) -> dict[SplitName, tuple[Example, ...]]:
+    groups: dict[str, list[Example]] = {name: [] for name in SPLITS}
+    for n, (row, example) in enumerate(zip(table.rows, examples, strict=True), start=1):
+        name = row[column].strip()
+        if name not in groups:
+            hint = did_you_mean(name, list(SPLITS))
+            raise BadDataset("split_column", f"row {n}: no split {name!r}; {hint}")
+        groups[name].append(example)
+    return {name: tuple(groups[name]) for name in SPLITS}
+
+
+def _complete(
+    splits: dict[SplitName, tuple[Example, ...]], labels: Sequence[str]
+) -> dict[SplitName, tuple[Example, ...]]:
+    """Every split has every label, so that no label is scored without having been shown."""
+    for name in SPLITS:
+        missing = set(labels) - {example.label for example in splits[name]}
+        if missing:
+            raise BadDataset(
+                "split_column",
+                f"split {name!r} has no row of {', '.join(map(repr, sorted(missing)))}; "
+                "every split needs every label",
+            )
+    return splits

@@ -1,0 +1,86 @@
+"""What a method is: a published recipe with its settings. One file a method beside this one."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from backends.registry import Capability
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+from backends.base import Backend
+from jobs.objective import LossName
+from jobs.spaces import Space
+from optimizers.base import Optimizer
+
+
+class Spec(BaseModel):
+    """Input from outside: frozen, finite, and nothing unknown gets through."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_unknown_field(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            for name in data:
+                if name not in cls.model_fields:
+                    raise PydanticCustomError("unknown_field", "{message}", _unknown(cls, name))
+        return data
+
+
+def _unknown(cls: type[BaseModel], name: Any) -> dict[str, Any]:
+    known = list(cls.model_fields)
+    message = f"unknown field {name!r}; {did_you_mean(str(name), known)}"
+    return {"message": message, "field": str(name)}
+
+
+def did_you_mean(given: str, known: list[str]) -> str:
+    """The end of a refusal: the nearest known name if one is near, and all of them."""
+    near = difflib.get_close_matches(given, known, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}there are: {', '.join(known)}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A method made ready for one backend."""
+
+    optimizer: Optimizer[Any, Any]
+    space: Space
+    loss: LossName
+
+
+class Method(Spec):
+    """The settings of one method; a subclass is the whole of what the service knows of it."""
+
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    citation: ClassVar[str]
+    needs: ClassVar[frozenset[Capability]]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]]
+
+    preset: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, data: Any) -> Any:
+        """Settings not given are the preset's; an unknown preset is refused by its field."""
+        if isinstance(data, dict):
+            preset = data.get("preset", cls.model_fields["preset"].default)
+            if isinstance(preset, str):
+                return {**cls.presets.get(preset, {}), **data}
+        return data
+
+    def generation_queries(self, n_train: int, n_dev: int) -> int:
+        """Queries of one generation: every trial on its rows, and the champion on dev."""
+        raise NotImplementedError
+
+    def plan(self, backend: Backend, seed: int) -> Plan:
+        """The optimizer and the space for this backend, which has all that `needs` names."""
+        raise NotImplementedError
+
+    @classmethod
+    def with_preset(cls, name: str) -> Self:
+        return cls.model_validate({"preset": name})

@@ -1,0 +1,12 @@
+"""Alembic's entry: runs the versions on the connection that `Database.migrate` hands in."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+import jobs.models  # noqa: F401  registers the tables
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()
+connection.commit()

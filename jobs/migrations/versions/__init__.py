@@ -1,0 +1,1 @@
+"""The history of the schema; run at the service's start, never by hand."""

@@ -1,0 +1,189 @@
+"""The tables. One row, one fact; nothing here decides anything."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, LargeBinary, String
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+
+class Status(StrEnum):
+    """queued -> running -> succeeded | failed | cancelled; running -> queued if its runner dies."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware instant; SQLite forgets the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _json(nullable: bool = False) -> Any:
+    return Field(default=None, sa_type=JSON, nullable=nullable)
+
+
+class EndpointRow(SQLModel, table=True):
+    """A model that can be called."""
+
+    __tablename__ = "endpoints"
+
+    id: str = Field(primary_key=True)
+    kind: str
+    model: str
+    options: dict[str, Any] = _json()
+    built_in: bool = False
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+
+
+class DatasetRow(SQLModel, table=True):
+    """Checked and hashed rows; the rows themselves are in `examples`."""
+
+    __tablename__ = "datasets"
+
+    id: str = Field(primary_key=True)
+    filename: str
+    sha256: str
+    columns: list[str] = _json()
+    labels: list[str] = _json()
+    counts: dict[str, dict[str, int]] = _json()  # split -> label -> rows
+    split_source: str  # "given" or "drawn"
+    shots: int | None = None
+    seed: int | None = None
+    built_in: bool = False
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+
+
+class ExampleRow(SQLModel, table=True):
+    """One labelled input of a dataset."""
+
+    __tablename__ = "examples"
+
+    dataset_id: str = Field(foreign_key="datasets.id", primary_key=True, ondelete="CASCADE")
+    number: int = Field(primary_key=True)  # counted from 1 over the whole dataset
+    split: str = Field(index=True)
+    inputs: dict[str, str] = _json()
+    label: str
+
+
+class JobRow(SQLModel, table=True):
+    """One tuning run."""
+
+    __tablename__ = "jobs"
+
+    id: str = Field(primary_key=True)  # grows with time, so it is the order of the queue
+    spec: dict[str, Any] = _json()
+    status: Status = Field(default=Status.QUEUED, sa_type=String, index=True)
+    cancel_requested: bool = False
+    termination_reason: str | None = None
+    error: dict[str, Any] | None = _json(nullable=True)
+    runner: str | None = None
+    heartbeat: float | None = None  # seconds since the epoch
+    attempts: int = 0  # times claimed: the fence against a runner that lost its job
+    crashes: int = 0  # runners in a row that died without recording a generation
+    generation: int = 0  # the last one recorded
+    queries: int = 0  # spent on train and dev
+    seconds: float = 0.0  # of tuning
+    model_seconds: float = 0.0  # of these, waiting for the model
+    baseline: dict[str, Any] | None = _json(nullable=True)
+    result: dict[str, Any] | None = _json(nullable=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class GenerationRow(SQLModel, table=True):
+    """One generation of one job; the same whoever ran it and however often it crashed."""
+
+    __tablename__ = "generations"
+
+    job_id: str = Field(foreign_key="jobs.id", primary_key=True, ondelete="CASCADE")
+    number: int = Field(primary_key=True)
+    queries: int  # spent so far
+    train_loss: float | None  # the champion's; losses in nats, null: not a finite number
+    train_accuracy: float
+    population_loss: float | None
+    dev_loss: float | None
+    dev_accuracy: float
+    incumbent_generation: int
+    incumbent_dev_loss: float | None
+    incumbent_dev_accuracy: float
+    internals: dict[str, float] = _json()
+
+
+class TimingRow(SQLModel, table=True):
+    """How long a generation took: apart from its row, because no two runs agree on it."""
+
+    __tablename__ = "timings"
+
+    job_id: str = Field(foreign_key="jobs.id", primary_key=True, ondelete="CASCADE")
+    number: int = Field(primary_key=True)
+    seconds: float
+    model_seconds: float
+
+
+class CheckpointRow(SQLModel, table=True):
+    """The last state of a job's search; one row a job."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: str = Field(foreign_key="jobs.id", primary_key=True, ondelete="CASCADE")
+    number: int
+    queries: int
+    state: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class PromptRow(SQLModel, table=True):
+    """The incumbent of a job: complete enough to be served without its search."""
+
+    __tablename__ = "prompts"
+
+    job_id: str = Field(foreign_key="jobs.id", primary_key=True, ondelete="CASCADE")
+    generation: int
+    train_loss: float
+    dev_loss: float
+    dev_accuracy: float
+    kind: str  # "text" or "soft"
+    text: str | None = None  # of a text prompt, for lists that leave `content` where it is
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # prompts.dumps
+    nearest_words: list[tuple[str, float]] | None = _json(nullable=True)
+
+
+class ReportRow(SQLModel, table=True):
+    """The comparison with the baseline on the test split."""
+
+    __tablename__ = "reports"
+
+    job_id: str = Field(foreign_key="jobs.id", primary_key=True, ondelete="CASCADE")
+    body: dict[str, Any] = _json()
+
+
+class EventRow(SQLModel, table=True):
+    """Something that happened to a job: numbered, append-only, a pointer rather than a copy."""
+
+    __tablename__ = "events"
+    __table_args__ = {"sqlite_autoincrement": True}  # an id is never given twice
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str = Field(foreign_key="jobs.id", index=True, ondelete="CASCADE")
+    type: str  # "status", "generation", "result" or "done"
+    data: dict[str, Any] = _json()
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)

@@ -1,0 +1,179 @@
+"""Jobs as runners see them: every SQL statement of claiming, recording and finishing."""
+
+import time
+from typing import Any, NamedTuple
+
+from sqlalchemy import or_, update
+from sqlmodel import Session, col, select
+
+from jobs.database import Database
+from jobs.models import (
+    CheckpointRow,
+    EventRow,
+    GenerationRow,
+    JobRow,
+    PromptRow,
+    Status,
+    TimingRow,
+    now,
+)
+from jobs.store import Ending, end_job, status_event
+
+STALE_AFTER = 15.0  # seconds without a heartbeat before another runner may take over
+MAX_CRASHES = 3  # runners in a row that may die on a job before it fails
+
+
+class LostJob(Exception):
+    """This runner was silent too long and another has taken its job."""
+
+
+class Progress(NamedTuple):
+    """What the last recorded generation left behind."""
+
+    checkpoint: CheckpointRow
+    prompt: PromptRow | None  # None: only the baseline has been measured
+
+
+class JobQueue:
+    """The queue is a WHERE clause; whoever holds a job is the only one who can write to it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, runner: str, *, at: float | None = None) -> JobRow | None:
+        """The oldest job that is queued, or whose runner went silent; now this runner's.
+
+        One transaction, so two runners can never hold the same job. A job that has killed
+        its runner MAX_CRASHES times in a row is failed instead of being tried again.
+        """
+        at = time.time() if at is None else at
+        silent = (col(JobRow.status) == Status.RUNNING) & (col(JobRow.heartbeat) < at - STALE_AFTER)
+        free = or_(col(JobRow.status) == Status.QUEUED, silent)
+        oldest = select(JobRow).where(free).order_by(col(JobRow.id)).limit(1)
+        with self._database.writing() as session:
+            while job := session.exec(oldest).one_or_none():
+                job.crashes += job.status == Status.RUNNING
+                if job.crashes < MAX_CRASHES:
+                    return _take(session, job, runner, at)
+                end_job(session, job, _poisoned(job))
+                session.flush()
+        return None
+
+    def release(self, runner: str, *, crashed: bool) -> None:
+        """Puts back what a dead runner held, without waiting for its silence to be noticed."""
+        held = select(JobRow).where(JobRow.runner == runner, JobRow.status == Status.RUNNING)
+        with self._database.writing() as session:
+            for job in session.exec(held).all():
+                job.crashes += crashed
+                _requeue(session, job)
+
+    def beat(self, held: JobRow) -> bool:
+        """Proof of life; tells whether the job's owner wants it stopped.
+
+        Raises:
+            LostJob: another runner has taken the job over.
+        """
+        with self._database.writing() as session:
+            return _hold(session, held, heartbeat=time.time()).cancel_requested
+
+    def record_baseline(
+        self, held: JobRow, baseline: dict[str, Any], saved: CheckpointRow, timing: TimingRow
+    ) -> None:
+        """The baseline's train and dev figures and the state before the first generation."""
+        with self._database.writing() as session:
+            job = _hold(session, held, heartbeat=time.time(), baseline=baseline)
+            job.queries = saved.queries
+            _add_time(job, timing)
+            session.merge(saved)
+            status_event(session, job.id, Status.RUNNING)
+
+    def record(
+        self,
+        held: JobRow,
+        row: GenerationRow,
+        timing: TimingRow,
+        saved: CheckpointRow,
+        prompt: PromptRow | None,
+    ) -> None:
+        """One finished generation: its row, checkpoint, incumbent and event, or none of them.
+
+        `prompt` is given only when the incumbent changed.
+
+        Raises:
+            LostJob: another runner has taken the job over.
+        """
+        with self._database.writing() as session:
+            job = _hold(session, held, heartbeat=time.time(), crashes=0)
+            job.generation, job.queries = row.number, row.queries
+            _add_time(job, timing)
+            for each in (row, timing, saved):
+                session.merge(each)
+            if prompt is not None:
+                session.merge(prompt)
+            session.add(EventRow(job_id=job.id, type="generation", data={"number": row.number}))
+
+    def progress(self, job_id: str) -> Progress | None:
+        """Where to go on, or None before the baseline has been measured."""
+        with self._database.reading() as session:
+            saved = session.get(CheckpointRow, job_id)
+            return saved and Progress(saved, session.get(PromptRow, job_id))
+
+    def hand_back(self, held: JobRow) -> None:
+        """The job waits again; the next runner goes on after the last recorded generation."""
+        with self._database.writing() as session:
+            _requeue(session, _hold(session, held))
+
+    def finish(self, held: JobRow, ending: Ending) -> None:
+        with self._database.writing() as session:
+            end_job(session, _hold(session, held), ending)
+
+
+def _hold(session: Session, held: JobRow, **values: Any) -> JobRow:
+    """Compare and swap: writes to a job only if this runner still has it."""
+    statement = (
+        update(JobRow)
+        .where(
+            col(JobRow.id) == held.id,
+            col(JobRow.status) == Status.RUNNING,
+            col(JobRow.runner) == held.runner,
+            col(JobRow.attempts) == held.attempts,
+        )
+        .values(**{"heartbeat": col(JobRow.heartbeat), **values})
+        .returning(JobRow)
+    )
+    job = session.scalars(statement).one_or_none()
+    if job is None:
+        raise LostJob(f"job {held.id} is no longer {held.runner}'s")
+    return job
+
+
+def _add_time(job: JobRow, timing: TimingRow) -> None:
+    job.seconds += timing.seconds
+    job.model_seconds += timing.model_seconds
+
+
+def _take(session: Session, job: JobRow, runner: str, at: float) -> JobRow:
+    job.status, job.runner, job.heartbeat = Status.RUNNING, runner, at
+    job.attempts += 1
+    job.started_at = job.started_at or now()
+    session.add(job)
+    status_event(session, job.id, Status.RUNNING)
+    return job
+
+
+def _requeue(session: Session, job: JobRow) -> None:
+    if job.cancel_requested:
+        return end_job(session, job, Ending(Status.CANCELLED, "cancelled"))
+    job.status, job.runner = Status.QUEUED, None
+    session.add(job)
+    status_event(session, job.id, Status.QUEUED)
+    return None
+
+
+def _poisoned(job: JobRow) -> Ending:
+    message = (
+        f"the runner died {job.crashes} times in a row on generation {job.generation + 1} without "
+        "finishing it, out of memory perhaps; everything recorded before is kept"
+    )
+    error = {"message": message, "type": "service_error", "param": None, "code": "runner_died"}
+    return Ending(Status.FAILED, "failed", error)

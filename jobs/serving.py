@@ -1,0 +1,97 @@
+"""Answers with a tuned prompt, by the very code that scored it, in a process of its own."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+from jobs import prompts
+from jobs.models import EndpointRow
+from jobs.objective import probabilities
+from jobs.opening import open_endpoint
+from jobs.prompts import Kind
+from jobs.task import Task
+
+WATCH = 1.0  # seconds between two looks at whether the service still lives
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The likeliest label of one input, and how likely each label is."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Served:
+    """All that is needed to answer: plain data, so that it can be sent to another process."""
+
+    endpoint: EndpointRow
+    template: str
+    verbalizer: Mapping[str, str]
+    kind: Kind
+    content: bytes  # prompts.dumps
+
+
+def answer(served: Served, inputs: Sequence[Mapping[str, str]]) -> list[Answer]:
+    """The label of each input.
+
+    Raises:
+        BackendError: the model could not answer.
+    """
+    task = Task(served.template, served.verbalizer)
+    prompt = prompts.loads(served.kind, served.content)
+    queries = [task.query(prompt, each) for each in inputs]
+    scores = open_endpoint(served.endpoint).score(queries, task.words)
+    return [
+        Answer(
+            task.labels[int(row.argmax())],
+            {label: float(p) for label, p in zip(task.labels, row, strict=True)},
+        )
+        for row in probabilities(scores)
+    ]
+
+
+class Predictor:
+    """One process that answers, started when first asked and again if it dies."""
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def answer(self, served: Served, inputs: Sequence[Mapping[str, str]]) -> list[Answer]:
+        """As `answer`, but the model is loaded and asked outside this process."""
+        try:
+            return self._running().submit(answer, served, inputs).result()
+        except BrokenProcessPool:  # it was killed: once more, in a new one
+            self.close()
+            return self._running().submit(answer, served, inputs).result()
+
+    def close(self) -> None:
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _running(self) -> ProcessPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                spawn = multiprocessing.get_context("spawn")  # never fork beside torch's threads
+                self._pool = ProcessPoolExecutor(1, spawn, _follow_parent, (os.getpid(),))
+            return self._pool
+
+
+def _follow_parent(parent: int) -> None:
+    """Ends this process soon after the service has gone, however it went."""
+
+    def watch() -> None:
+        pause = threading.Event()
+        while os.getppid() == parent:
+            pause.wait(WATCH)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,173 @@
+"""Jobs as people see them: every SQL statement of asking, reading and cancelling."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import func
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select
+
+from jobs.database import Database
+from jobs.models import (
+    ENDED,
+    EventRow,
+    GenerationRow,
+    JobRow,
+    PromptRow,
+    ReportRow,
+    Status,
+    TimingRow,
+    now,
+)
+from jobs.spec import JobSpec
+
+
+class NoSuchJob(LookupError):
+    """No job has this id."""
+
+
+class AlreadyEnded(Exception):
+    """The job has ended, so there is nothing left to stop."""
+
+
+class Ending(NamedTuple):
+    """How a job came to its end."""
+
+    status: Status
+    reason: str
+    error: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+    report: dict[str, Any] | None = None
+
+
+class JobStore:
+    """Jobs, their generations, prompts and events."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def enqueue(self, spec: JobSpec) -> JobRow:
+        job = JobRow(id=_new_id(), spec=spec.model_dump(mode="json"))
+        with self._database.writing() as session:
+            session.add(job)
+            session.flush()
+            status_event(session, job.id, Status.QUEUED)
+        return job
+
+    def job(self, job_id: str) -> JobRow:
+        with self._database.reading() as session:
+            return get_job(session, job_id)
+
+    def jobs(
+        self, *, after: str | None = None, status: Status | None = None, limit: int = 20
+    ) -> list[JobRow]:
+        """The newest first; `after` is the id of the last one already seen."""
+        query = select(JobRow).order_by(col(JobRow.id).desc()).limit(limit)
+        if after is not None:
+            query = query.where(col(JobRow.id) < after)
+        if status is not None:
+            query = query.where(JobRow.status == status)
+        with self._database.reading() as session:
+            return list(session.exec(query))
+
+    def counts(self) -> dict[str, int]:
+        """Number of jobs in each status."""
+        query = select(JobRow.status, func.count()).group_by(col(JobRow.status))
+        with self._database.reading() as session:
+            return {str(status): n for status, n in session.exec(query)}
+
+    def held(self) -> dict[str, str]:
+        """The running jobs, by their runner's name."""
+        query = select(JobRow.runner, JobRow.id).where(JobRow.status == Status.RUNNING)
+        with self._database.reading() as session:
+            return {runner: id_ for runner, id_ in session.exec(query) if runner is not None}
+
+    def cancel(self, job_id: str) -> JobRow:
+        """At once if the job waits, within seconds if it runs; the best prompt is kept.
+
+        Raises:
+            NoSuchJob: no job has this id.
+            AlreadyEnded: it is over.
+        """
+        with self._database.writing() as session:
+            job = get_job(session, job_id)
+            if job.status in ENDED:
+                raise AlreadyEnded(f"job {job_id} has already {job.status}")
+            job.cancel_requested = True
+            if job.status != Status.RUNNING:
+                end_job(session, job, Ending(Status.CANCELLED, "cancelled"))
+            return job
+
+    def incumbents(self, job_ids: Sequence[str]) -> dict[str, PromptRow]:
+        """The prompts of many jobs without their content, by job id."""
+        query = select(PromptRow).where(col(PromptRow.job_id).in_(job_ids))
+        with self._database.reading() as session:
+            rows = session.exec(query.options(defer(PromptRow.content, raiseload=True)))
+            return {row.job_id: row for row in rows}
+
+    def prompt(self, job_id: str) -> PromptRow | None:
+        with self._database.reading() as session:
+            get_job(session, job_id)
+            return session.get(PromptRow, job_id)
+
+    def report(self, job_id: str) -> ReportRow | None:
+        with self._database.reading() as session:
+            get_job(session, job_id)
+            return session.get(ReportRow, job_id)
+
+    def generations(
+        self, job_id: str, *, after: int = 0, limit: int = 1000
+    ) -> list[tuple[GenerationRow, TimingRow]]:
+        """The oldest first, each with how long it took."""
+        same = (col(TimingRow.job_id) == GenerationRow.job_id) & (
+            col(TimingRow.number) == GenerationRow.number
+        )
+        query = (
+            select(GenerationRow, TimingRow)
+            .join(TimingRow, same)
+            .where(GenerationRow.job_id == job_id, GenerationRow.number > after)
+            .order_by(col(GenerationRow.number))
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            get_job(session, job_id)
+            return list(session.exec(query))
+
+    def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRow]:
+        query = (
+            select(EventRow)
+            .where(EventRow.job_id == job_id, col(EventRow.id) > after)
+            .order_by(col(EventRow.id))
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return session.exec(query).all()
+
+
+def _new_id() -> str:
+    """Grows with time, so that sorting by id is sorting by age."""
+    return f"job_{time.time_ns() // 1000:014x}{secrets.token_hex(3)}"
+
+
+def get_job(session: Session, job_id: str) -> JobRow:
+    if job := session.get(JobRow, job_id):
+        return job
+    raise NoSuchJob(f"no job {job_id!r}")
+
+
+def end_job(session: Session, job: JobRow, ending: Ending) -> None:
+    job.status, job.termination_reason = ending.status, ending.reason
+    job.error, job.result = ending.error, ending.result
+    job.runner, job.finished_at = None, now()
+    session.add(job)
+    if ending.report is not None:
+        session.merge(ReportRow(job_id=job.id, body=ending.report))
+        session.add(EventRow(job_id=job.id, type="result", data={}))
+    status_event(session, job.id, ending.status)
+    session.add(EventRow(job_id=job.id, type="done", data={"status": ending.status}))
+
+
+def status_event(session: Session, job_id: str, status: Status) -> None:
+    session.add(EventRow(job_id=job_id, type="status", data={"status": status}))

@@ -1,0 +1,196 @@
+"""The figures of a job: objects of the public API in, plotly figures (plain dictionaries) out.
+
+Pure functions for the dashboard, notebooks and reports. No HTTP, no database, no plotly.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from web.plotting import (
+    Figure,
+    Theme,
+    Trace,
+    axis,
+    interval_point,
+    layout,
+    level,
+    line,
+    note,
+    theme_named,
+)
+
+Object = Mapping[str, Any]  # an object of the API, as its JSON says it
+
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
+WIDE = {"l": 56, "r": 32, "t": 8, "b": 44}  # room for the last tick
+NATS = "nats"
+PERCENT = "%"
+
+
+def loss_figure(job: Object, generations: Sequence[Object], theme: str = "light") -> Figure:
+    """Losses against the queries spent; lower is better."""
+    return _curves(job, generations, theme_named(theme), "loss", NATS)
+
+
+def accuracy_figure(job: Object, generations: Sequence[Object], theme: str = "light") -> Figure:
+    """Accuracies in percent against the queries spent, and the test accuracy at the end."""
+    colors = theme_named(theme)
+    figure = _curves(job, generations, colors, "accuracy", PERCENT)
+    figure["data"].extend(_test_points(job, colors))
+    return figure
+
+
+def comparison_figure(report: Object, theme: str = "light") -> Figure:
+    """Test accuracy of the baseline and of the tuned prompt, with 95 % intervals."""
+    colors = theme_named(theme)
+    rows = [("Baseline", "baseline", colors.muted), ("Tuned", "tuned", colors.incumbent)]
+    scored = [(name, report[key], color) for name, key, color in rows if _is_scored(report, key)]
+    data = [_bar(name, result, color, colors) for name, result, color in scored]
+    x = axis("Test accuracy (%)", colors, range=[0, 100], ticksuffix=" %", nticks=6)
+    y = axis("", colors, autorange="reversed", showgrid=False, ticksuffix="  ")
+    y["tickfont"] = {"size": 13, "color": colors.text}
+    more = {} if data else {"annotations": [note("No test results yet", colors)]}
+    return {
+        "data": data,
+        "layout": layout(colors, x, y, showlegend=False, bargap=0.35, margin=WIDE, **more),
+    }
+
+
+def confusion_figure(report: Object, which: str = "tuned", theme: str = "light") -> Figure:
+    """True labels (rows) against predicted labels (columns), of `baseline` or `tuned`."""
+    colors = theme_named(theme)
+    labels = list(report.get("labels") or [])
+    counts = (report.get(which) or {}).get("confusion") or []
+    heat: Trace = {
+        "type": "heatmap",
+        "x": labels,
+        "y": labels,
+        "z": counts,
+        "texttemplate": "%{z}",
+        "showscale": False,
+        "xgap": 2,
+        "ygap": 2,
+        "colorscale": [[0, colors.scale[0]], [1, colors.scale[1]]],
+        "hovertemplate": "true %{y}, predicted %{x}: %{z} rows<extra></extra>",
+    }
+    x = axis("Predicted label", colors, type="category", showgrid=False)
+    y = axis("True label", colors, type="category", showgrid=False, autorange="reversed")
+    more = {} if counts else {"annotations": [note("No test results yet", colors)]}
+    return {"data": [heat] if counts else [], "layout": layout(colors, x, y, **more)}
+
+
+FIGURES: dict[str, Callable[[Object, Sequence[Object], str], Figure]] = {
+    "loss": loss_figure,
+    "accuracy": accuracy_figure,
+}
+
+REPORT_FIGURES: dict[str, Callable[[Object, str], Figure]] = {
+    "comparison": lambda report, theme: comparison_figure(report, theme),
+    "confusion-baseline": lambda report, theme: confusion_figure(report, "baseline", theme),
+    "confusion-tuned": lambda report, theme: confusion_figure(report, "tuned", theme),
+}
+
+
+def _curves(
+    job: Object, generations: Sequence[Object], theme: Theme, metric: str, unit: str
+) -> Figure:
+    factor = 100.0 if unit == PERCENT else 1.0
+    data = [
+        _curve(generations, f"train_{metric}", "Champion, train", factor, unit)
+        | {"line": {"color": theme.train, "width": 1.5}},
+        _curve(generations, f"dev_{metric}", "Champion, dev", factor, unit)
+        | {"line": {"color": theme.dev, "width": 1.5}},
+        _curve(generations, f"incumbent_dev_{metric}", "Incumbent, dev", factor, unit)
+        | {"line": {"color": theme.incumbent, "width": 3, "shape": "hv"}},
+    ]
+    data = [trace for trace in data if trace["x"]]
+    more = {} if data else {"annotations": [note("No generation yet", theme)]}
+    data.extend(_baseline_level(job, generations, theme, metric, unit))
+    return {"data": data, "layout": _curves_layout(job, generations, theme, metric, unit, more)}
+
+
+def _curve(generations: Sequence[Object], key: str, name: str, factor: float, unit: str) -> Trace:
+    points = [
+        (generation["queries"], generation[key] * factor, generation["number"])
+        for generation in generations
+        if generation.get(key) is not None
+    ]
+    return line(name, points, unit)
+
+
+def _baseline_level(
+    job: Object, generations: Sequence[Object], theme: Theme, metric: str, unit: str
+) -> list[Trace]:
+    value = (job.get("baseline") or {}).get(f"dev_{metric}")
+    if value is None:
+        return []
+    shown = value * 100 if unit == PERCENT else value
+    text = f"{shown:.1f} %" if unit == PERCENT else f"{shown:.3f} nats"
+    name = f"Baseline, dev: {text}"
+    return [level(name, shown, _until(job, generations), unit, theme.muted)]
+
+
+def _curves_layout(
+    job: Object,
+    generations: Sequence[Object],
+    theme: Theme,
+    metric: str,
+    unit: str,
+    more: dict[str, Any],
+) -> dict[str, Any]:
+    x = axis(
+        "Queries spent",
+        theme,
+        range=[0, _until(job, generations) * 1.04],
+        tickformat=",d",
+        nticks=6,
+        hoverformat=",d",
+        unifiedhovertitle={"text": "%{x:,d} queries"},
+    )
+    suffix = {"ticksuffix": " %"} if unit == PERCENT else {}
+    y = axis(f"{metric.capitalize()} ({unit})", theme, nticks=6, **suffix)
+    return layout(theme, x, y, hovermode="x unified", showlegend=True, **more)
+
+
+def _until(job: Object, generations: Sequence[Object]) -> float:
+    """The right end of the x axis: the budget while the job goes on, then what was spent."""
+    spent = max((generation["queries"] for generation in generations), default=0)
+    progress = job.get("progress") or {}
+    if job.get("status") in ENDED and spent:
+        return float(max(spent, (job.get("result") or {}).get("queries") or 0))
+    return float(max(progress.get("budget") or 0, spent, 1))
+
+
+def _test_points(job: Object, theme: Theme) -> list[Trace]:
+    result = job.get("result") or {}
+    tuned = result.get("tuned") or {}
+    if tuned.get("accuracy") is None:
+        return []
+    mean, low, high = (100 * tuned[key] for key in ("accuracy", "low", "high"))
+    name = f"Tuned, test: {mean:.1f} %"
+    at = (float(result.get("queries") or job["progress"]["queries"]), mean)
+    return [interval_point(name, at, (low, high), PERCENT, theme.test)]
+
+
+def _is_scored(report: Object, which: str) -> bool:
+    return (report.get(which) or {}).get("accuracy") is not None
+
+
+def _bar(name: str, result: Object, color: str, theme: Theme) -> Trace:
+    mean, low, high = (100 * result[key] for key in ("accuracy", "low", "high"))
+    error = {"type": "data", "symmetric": False, "array": [high - mean], "arrayminus": [mean - low]}
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": name,
+        "x": [mean],
+        "y": [name],
+        "marker": {"color": color, "cornerradius": 4},
+        "text": [f"{mean:.1f} %"],
+        "textposition": "inside",
+        "insidetextanchor": "start",
+        "insidetextfont": {"color": theme.surface, "size": 14},
+        "error_x": error | {"color": theme.text, "thickness": 1.5, "width": 6},
+        "hovertemplate": f"%{{x:.1f}} % of {result.get('n')} test rows, "
+        f"95 % interval {low:.1f} to {high:.1f} %<extra>{name}</extra>",
+    }

@@ -1,0 +1,113 @@
+"""The dashboard's pages and static files. Shells only: every number comes from /api, by fetch.
+
+No job, no store, no query to a model. `mount_pages(app)` is all the service needs.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+HERE = Path(__file__).parent
+PLOTLY = "plotly.min.js"
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'self'"
+)
+REVALIDATE = "no-cache"  # our modules import each other by name: ask each time, answer 304
+FOR_EVER = "public, max-age=31536000, immutable"  # plotly's address carries its version
+
+
+class Assets(StaticFiles):
+    """`web/static`, and plotly.min.js out of the installed wheel; etag, and when to ask again."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        if path != PLOTLY:
+            return super().lookup_path(path)
+        source = _plotly_source()
+        return str(source), source.stat()
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = FOR_EVER if path == PLOTLY else REVALIDATE
+        return response
+
+
+def mount_pages(app: FastAPI) -> None:
+    """Add the pages and `/static` to the service."""
+    app.include_router(pages_router())
+    app.mount("/static", static_files(), name="static")
+
+
+def static_files() -> StaticFiles:
+    """The application to mount at `/static`."""
+    return Assets(directory=HERE / "static")
+
+
+def pages_router() -> APIRouter:
+    """The routes of the pages. They are kept out of the OpenAPI schema."""
+    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    render = _renderer()
+
+    @router.get("/")
+    def jobs(request: Request) -> HTMLResponse:
+        return render(request, "jobs.html")
+
+    @router.get("/jobs/new")
+    def new_job(request: Request) -> HTMLResponse:
+        return render(request, "new.html")
+
+    @router.get("/jobs/{job_id}")
+    def job(request: Request, job_id: str) -> HTMLResponse:
+        return render(request, "job.html", job_id=job_id)
+
+    @router.get("/datasets")
+    def datasets(request: Request) -> HTMLResponse:
+        return render(request, "datasets.html")
+
+    @router.get("/datasets/{dataset_id}")
+    def dataset(request: Request, dataset_id: str) -> HTMLResponse:
+        return render(request, "dataset.html", dataset_id=dataset_id)
+
+    @router.get("/favicon.ico")
+    def favicon() -> FileResponse:
+        return FileResponse(HERE / "static" / "favicon.svg", media_type="image/svg+xml")
+
+    return router
+
+
+def not_found_page(request: Request) -> HTMLResponse:
+    """For the service's 404 handler, when a browser (Accept: text/html) asks outside /api."""
+    return _renderer()(request, "not_found.html", status=404)
+
+
+def _renderer() -> Callable[..., HTMLResponse]:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.globals["plotly_version"] = importlib.metadata.version("plotly")
+    templates = Jinja2Templates(env=environment)
+    headers = {"cache-control": REVALIDATE}
+
+    def render(request: Request, name: str, status: int = 200, **values: str) -> HTMLResponse:
+        return templates.TemplateResponse(request, name, values, status, headers)
+
+    return render
+
+
+def _plotly_source() -> Path:
+    spec = importlib.util.find_spec("plotly")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("plotly is not installed; it carries plotly.min.js")
+    return Path(spec.origin).parent / "package_data" / PLOTLY
