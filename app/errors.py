@@ -166,7 +166,7 @@ def _location(loc: Sequence[Any]) -> list[Any]:
 
 
 def _code(error: dict[str, Any]) -> str:
-    return {"missing": "missing_field"}.get(error["type"], error["type"])
+    return "missing_field" if error["type"] == "missing" else str(error["type"])
 
 
 def _sentence(error: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """What leaves the service: one class an object, built from rows. No SQL, no HTTP."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
@@ -199,7 +200,7 @@ class JobPublic(BaseModel):
             **fields,
             name=row.spec.get("name"),
             progress=ProgressPublic.of(row),
-            incumbent=prompt and IncumbentPublic.of(prompt),
+            incumbent=IncumbentPublic.of(prompt) if prompt else None,
             result=result,
         )
 
@@ -249,5 +250,4 @@ class PredictionPublic(BaseModel):
 
     @classmethod
     def of(cls, answer: Answer, baseline: Answer | None) -> "PredictionPublic":
-        before = baseline and {"label": baseline.label, "probabilities": baseline.probabilities}
-        return cls(label=answer.label, probabilities=answer.probabilities, baseline=before)
+        return cls(**asdict(answer), baseline=asdict(baseline) if baseline else None)

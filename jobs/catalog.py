@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.registry import check_options, find
 from sqlmodel import col, select
 
+from backends.registry import check_options, find
 from jobs.database import Database
 from jobs.datasets import SPLITS, Dataset, Reading, SplitName, make_dataset
 from jobs.methods import did_you_mean
@@ -149,6 +149,7 @@ class Catalog:
 
     def split(self, id_: str) -> Split:
         """All examples of a dataset, as they were stored."""
+        self.dataset(id_)
         query = select(ExampleRow).where(ExampleRow.dataset_id == id_)
         with self._database.reading() as session:
             rows = list(session.exec(query.order_by(col(ExampleRow.number))))

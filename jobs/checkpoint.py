@@ -22,7 +22,7 @@ def dumps(state: Any) -> bytes:
     arrays: list[NDArray[Any]] = []
     body = _pack(state, arrays)
     header = {"format": FORMAT, "type": type(state).__name__, "state": body}
-    tensors = {f"a{i}": np.ascontiguousarray(array) for i, array in enumerate(arrays)}
+    tensors = {f"a{i}": np.asarray(array, order="C") for i, array in enumerate(arrays)}
     # the header is an array too: safetensors writes several metadata entries in random order
     tensors["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     return safetensors.numpy.save(tensors)
@@ -37,13 +37,16 @@ def loads(kind: type[T], data: bytes) -> T:
     try:
         tensors = safetensors.numpy.load(data)
         meta = json.loads(tensors["header"].tobytes())
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        found, body = (meta["type"], meta["format"]), meta["state"]
+        if found != (kind.__name__, FORMAT):
+            raise CheckpointError(
+                f"expected {kind.__name__} format {FORMAT}, got {found[0]} format {found[1]}"
+            )
+        state: T = _unpack(kind, body, tensors)
+    except CheckpointError:
+        raise
+    except (safetensors.SafetensorError, LookupError, TypeError, ValueError) as error:
         raise CheckpointError(f"not a checkpoint: {error}") from error
-    if (meta["format"], meta["type"]) != (FORMAT, kind.__name__):
-        raise CheckpointError(
-            f"expected {kind.__name__} format {FORMAT}, got {meta['type']} format {meta['format']}"
-        )
-    state: T = _unpack(kind, meta["state"], tensors)
     return state
 
 

@@ -47,7 +47,7 @@ class Dataset:
     source: Literal["given", "drawn"]
 
     def split(self) -> Split:
-        return Split(**self.splits)
+        return Split(self.splits["train"], self.splits["dev"], self.splits["test"])
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Split -> label -> rows."""
@@ -71,8 +71,8 @@ def make_dataset(table: Table, reading: Reading) -> Dataset:
     """The table read as asked; splits are taken from its column, or drawn k-shot.
 
     Raises:
-        BadDataset: a column is missing, a text empty, a label too rare or a row repeated
-            across splits.
+        BadDataset: a column is missing or cannot be used, a text or a label is empty, a label
+            too rare or a split unknown.
     """
     columns = _text_columns(table, reading)
     examples = [_example(row, n, columns, reading) for n, row in enumerate(table.rows, start=1)]
@@ -131,6 +131,10 @@ def _text_columns(table: Table, reading: Reading) -> tuple[str, ...]:
     if not columns:
         raise BadDataset("text_columns", f"no column is left for the text; there are {known}")
     for column in columns:
+        if column in spoken_for:
+            raise BadDataset("text_columns", f"{column!r} is the label or the split column")
+        if columns.count(column) > 1:
+            raise BadDataset("text_columns", f"column {column!r} is named twice")
         if column in RESERVED or not column.isidentifier():
             raise BadDataset(
                 "text_columns",

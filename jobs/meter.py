@@ -34,14 +34,22 @@ class Meter:
     seconds: float = 0.0  # spent waiting for the model
     between: Callable[[], None] = _go_on  # called before each slice; may raise to stop
 
+    def afford(self, n_queries: int) -> None:
+        """Nothing, if so many queries fit in what is left.
+
+        Raises:
+            BudgetSpent: they do not.
+        """
+        if self.spent + n_queries > self.budget:
+            raise BudgetSpent(f"{self.spent} of {self.budget} spent, {n_queries} more asked")
+
     def score(self, queries: Sequence[Query], labels: Sequence[str]) -> NDArray[np.float64]:
         """The backend's scores, float64 (n_queries, n_labels).
 
         Raises:
             BudgetSpent: the queries do not fit in what is left; nothing was asked.
         """
-        if self.spent + len(queries) > self.budget:
-            raise BudgetSpent(f"{self.spent} of {self.budget} spent, {len(queries)} more asked")
+        self.afford(len(queries))
         self.spent += len(queries)  # reserve
         answered = 0
         try:

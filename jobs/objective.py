@@ -77,6 +77,10 @@ class Objective:
     examples: Sequence[Example]
     loss: LossName = "ce"
 
+    def n_queries(self, rows: Rows) -> int:
+        """What one prompt on these rows costs."""
+        return len(self.examples if rows is None else rows)
+
     def score(self, asked: Sequence[tuple[Prompt, Rows]]) -> list[Scored]:
         """Each prompt on its rows; all go to the model in one call, to be batched there."""
         chosen = [range(len(self.examples)) if rows is None else rows for _, rows in asked]

@@ -116,7 +116,7 @@ class JobQueue:
         """Where to go on, or None before the baseline has been measured."""
         with self._database.reading() as session:
             saved = session.get(CheckpointRow, job_id)
-            return saved and Progress(saved, session.get(PromptRow, job_id))
+            return Progress(saved, session.get(PromptRow, job_id)) if saved else None
 
     def hand_back(self, held: JobRow) -> None:
         """The job waits again; the next runner goes on after the last recorded generation."""

@@ -3,13 +3,16 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePath
 from typing import Any, NoReturn, TypeAlias
 
 MAX_ROWS = 100_000
 MAX_FIELD = 20_000  # characters
+NOT_TEXT = re.compile("[\x00\ud800-\udfff]")  # no file and no database takes these
 
 Row: TypeAlias = Mapping[str, str]
 
@@ -39,7 +42,9 @@ def read_table(filename: str, data: bytes) -> Table:
     if ending not in READERS:
         wanted = ", ".join(READERS)
         raise BadFile(f"{filename!r} ends in {ending or 'nothing'!r}; wanted one of {wanted}")
-    rows = list(READERS[ending](_decode(data)))
+    rows = list(islice(READERS[ending](_decode(data)), MAX_ROWS + 1))
+    if len(rows) > MAX_ROWS:
+        raise BadFile(f"more than {MAX_ROWS:,} rows; upload a part of them")
     if not rows:
         raise BadFile(f"{filename!r} has no rows; wanted a header or keys, and at least one row")
     return Table(tuple(rows[0]), tuple(rows))
@@ -94,7 +99,7 @@ def _read_jsonl(text: str) -> Iterator[Row]:
         if not line.strip():
             continue
         row = _checked(_flat_object(line, number), number)
-        first = first or row
+        first = row if first is None else first
         if row.keys() != first.keys():
             raise BadFile(f"line {number}: keys {sorted(row)}, wanted {sorted(first)}")
         yield row
@@ -115,15 +120,14 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _checked(row: dict[str, str], number: int) -> Row:
-    if number > MAX_ROWS + 1:
-        raise BadFile(f"more than {MAX_ROWS:,} rows; upload a part of them")
     for column, value in row.items():
         if len(value) > MAX_FIELD:
             raise BadFile(
                 f"line {number}, {column!r}: {len(value):,} characters, at most {MAX_FIELD:,}"
             )
-        if "\x00" in value:
-            raise BadFile(f"line {number}, {column!r}: a NUL character; wanted text")
+        if (wrong := NOT_TEXT.search(column + value)) is not None:
+            what = "NUL" if wrong[0] == "\x00" else "lone surrogate"
+            raise BadFile(f"line {number}, {column!r}: a {what} character; wanted text")
     return row
 
 

@@ -1,5 +1,6 @@
 """Is the tuned prompt better than the baseline? Test-split statistics; no model, no database."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,11 @@ def compare(
     p_value = mcnemar(fixed, broken)
     improved = fixed > broken and p_value < SIGNIFICANT
     figures = {
-        name: {**summary(scored), "loss": scored.loss, "confusion": _confusion(scored, len(labels))}
+        name: {
+            **summary(scored),
+            "loss": _finite(scored.loss),
+            "confusion": _confusion(scored, len(labels)),
+        }
         for name, scored in (("baseline", baseline), ("tuned", tuned))
     }
     return {
@@ -57,6 +62,10 @@ def compare(
         **figures,
         "changed": _changed(baseline, tuned, examples, labels),
     }
+
+
+def _finite(loss: float) -> float | None:
+    return loss if math.isfinite(loss) else None  # JSON has no nan
 
 
 def _confusion(scored: Scored, n_labels: int) -> list[list[int]]:

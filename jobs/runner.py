@@ -76,6 +76,14 @@ class Runner:
         logger.info("job %s: claimed by %s, attempt %d", job.id, self.name, job.attempts)
         self._halt = None
         try:
+            self._end(job)
+        except LostJob:
+            logger.warning("job %s: lost to another runner", job.id)
+        logger.info("job %s: left by %s", job.id, self.name)
+
+    def _end(self, job: JobRow) -> None:
+        """As `run`; any of its writes may find that the job is lost."""
+        try:
             with self._beating(job):
                 ending = self._search(job)
             self.queue.finish(job, ending)
@@ -84,18 +92,17 @@ class Runner:
         except Stopped:
             self.queue.hand_back(job)
         except LostJob:
-            logger.warning("job %s: lost to another runner", job.id)
+            raise
         except Exception as error:
             logger.exception("job %s failed", job.id)
             self.queue.finish(job, Ending(Status.FAILED, "failed", _error(error)))
-        logger.info("job %s: left by %s", job.id, self.name)
 
     def _search(self, job: JobRow) -> Ending:
         work = self._prepare(job)
         last = self._resume(work)
-        search = Search(
-            work.plan.optimizer, work.plan.space, work.objective("train"), work.objective("dev")
-        )
+        plan, meter = work.plan, work.meter
+        train, dev = work.objective("train"), work.objective("dev")
+        search = Search(plan.optimizer, plan.space, train, dev, meter.afford)
         clock = _Stopwatch(work)
         for generation in search.run(last):
             changed = generation.incumbent is not last.incumbent

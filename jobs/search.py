@@ -1,6 +1,7 @@
 """The search: ask, score, tell. No database, no clock, no threads, no HTTP."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -60,6 +61,7 @@ class Search(Generic[S]):
     space: Space
     train: Objective
     dev: Objective
+    afford: Callable[[int], None]  # raises BudgetSpent where so many queries do not fit
 
     def run(self, last: Generation[S]) -> Iterator[Generation[S]]:
         """Generation after generation, from `last` on, until the budget is spent.
@@ -79,6 +81,7 @@ class Search(Generic[S]):
         trials = self.optimizer.ask(last.state)
         prompts = [self.space.decode(trial.candidate) for trial in trials]
         rows = [trial.rows for trial in trials]
+        self.afford(sum(map(self.train.n_queries, rows)) + self.dev.n_queries(None))
         scored = self.train.score(list(zip(prompts, rows, strict=True)))
         losses = [each.losses for each in scored]
         means = mean_losses(losses)
@@ -105,8 +108,12 @@ class Search(Generic[S]):
 
 def _better(
     incumbent: Incumbent | None, prompt: Prompt, number: int, train: Scored, dev: Scored
-) -> Incumbent | None:
-    """The challenger if its dev loss is strictly lower, else the incumbent."""
-    if incumbent is not None and not dev.loss < incumbent.dev_loss:
+) -> Incumbent:
+    """The challenger if its dev loss is strictly lower, else the incumbent.
+
+    A lost dev score counts as +inf: a first prompt without one is the first to be overtaken.
+    """
+    dev_loss = math.inf if math.isnan(dev.loss) else dev.loss
+    if incumbent is not None and not dev_loss < incumbent.dev_loss:
         return incumbent
-    return Incumbent(prompt, number, train.loss, dev.loss, dev.accuracy)
+    return Incumbent(prompt, number, train.loss, dev_loss, dev.accuracy)

@@ -25,15 +25,15 @@ class TaskSpec(Spec):
     """How an input is shown to the model and how labels are worded."""
 
     template: Text | None = Field(
-        None,
+        default=None,
         description="text with the slots {prompt}, the dataset's columns and, where the model "
         "has a gap to fill, {label}; default: {prompt} and every column, in order",
     )
     verbalizer: dict[str, Text] | None = Field(
-        None, description="label -> the word that stands for it; default: the label itself"
+        default=None, description="label -> the word that stands for it; default: the label itself"
     )
     baseline: Text = Field(
-        "", description="the manual prompt that tuning has to beat; empty: no prompt"
+        default="", description="the manual prompt that tuning has to beat; empty: no prompt"
     )
 
 

@@ -104,7 +104,8 @@ class JobStore:
         """The prompts of many jobs without their content, by job id."""
         query = select(PromptRow).where(col(PromptRow.job_id).in_(job_ids))
         with self._database.reading() as session:
-            rows = session.exec(query.options(defer(PromptRow.content, raiseload=True)))
+            content: Any = PromptRow.content  # SQLModel types a column as its value
+            rows = session.exec(query.options(defer(content, raiseload=True)))
             return {row.job_id: row for row in rows}
 
     def prompt(self, job_id: str) -> PromptRow | None:

@@ -48,7 +48,7 @@ THEMES: dict[str, Theme] = {
         grid="#2b3242",
         surface="#181d29",
         train="#e69f00",
-        dev="#5b7fa6",
+        dev="#7f9fc4",
         incumbent="#56b4e9",
         test="#3fd1a4",
         scale=("#1f2636", "#56b4e9"),
@@ -156,14 +156,14 @@ def layout(theme: Theme, x: dict[str, Any], y: dict[str, Any], **more: Any) -> d
 
 
 def note(text: str, theme: Theme) -> dict[str, Any]:
-    """A sentence in the middle of a figure that has nothing to draw yet."""
+    """A sentence in a figure that has nothing to draw yet."""
     return {
         "text": text,
         "showarrow": False,
         "xref": "paper",
         "yref": "paper",
         "x": 0.5,
-        "y": 0.5,
+        "y": 0.9,
         "font": {"size": 13, "color": theme.muted},
     }
 

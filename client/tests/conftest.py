@@ -12,6 +12,7 @@ import uvicorn
 from sdk_service import World, build
 
 import gradless
+from gradless import follow, transport
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +44,8 @@ def world(served: tuple[str, World]) -> World:
 def url(served: tuple[str, World], world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("GRADLESS_URL", served[0])
     monkeypatch.delenv("GRADLESS_API_KEY", raising=False)
+    for module in (follow, transport):
+        monkeypatch.setattr(module, "FIRST_DELAY", 0.01)
     return served[0]
 
 

@@ -1,14 +1,15 @@
 """BBT: CMA-ES in a random subspace of one soft prompt."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from backends.registry import Capability
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from backends.base import Backend, TakesSoftPrompts
+from backends.registry import Capability
 from jobs.methods.base import Method, Plan
 from jobs.objective import LossName
 from jobs.spaces import Projection, ProjectionKind, normal_scale, uniform_scale
@@ -60,6 +61,18 @@ class BBT(Method):
     )
     step_size: Literal["csa", "tpa"] = Field("csa", description="step-size rule of CMA-ES")
     covariance: Literal["full", "diagonal"] = Field("full", description="what CMA-ES adapts")
+
+    @model_validator(mode="after")
+    def _step_fits_the_bound(self) -> Self:
+        """As `cma_es` wants it, said before the job is queued."""
+        if self.bound and self.sigma0 > 2 * self.bound / 3:
+            raise PydanticCustomError(
+                "step_too_large",
+                "sigma0 is {sigma0}, more than a third of the domain [-{bound}, {bound}]: make it "
+                "smaller, or bound larger or 0",
+                {"sigma0": self.sigma0, "bound": self.bound},
+            )
+        return self
 
     def generation_queries(self, n_train: int, n_dev: int) -> int:
         return self.population_size * n_train + n_dev

@@ -1,4 +1,4 @@
-"""A real uvicorn server with the real pages and a fake /api, a real Chromium, and a page that watches itself."""
+"""A real uvicorn server with the real pages and a fake /api, and a Chromium page that watches."""
 
 import contextlib
 import shutil
@@ -26,7 +26,7 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 WATCH_POLICY = """addEventListener('securitypolicyviolation',
-    (event) => console.error('CSP violation: ' + event.violatedDirective + ' ' + event.blockedURI))"""
+    (event) => console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`))"""
 
 
 @dataclass
@@ -101,7 +101,7 @@ def site(server: tuple[str, FakeApi]) -> Iterator[Site]:
     url, api = server
     api.drop_streams()
     opened = vars(FakeApi())
-    opened["_epoch"] = api._epoch  # noqa: SLF001
+    opened["_epoch"] = api._epoch
     opened["streams"] = api.streams
     vars(api).update(opened)
     yield Site(url, api)

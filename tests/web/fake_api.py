@@ -239,7 +239,7 @@ def outcome_routes(fake: FakeApi) -> APIRouter:
         return samples.report(key, fake.jobs[key]["result"])
 
     @router.get("/jobs/{key}/prompt", response_model=None)
-    def prompt(key: str, format: str = "json") -> Object | PlainTextResponse:  # noqa: A002
+    def prompt(key: str, format: str = "json") -> Object | PlainTextResponse:
         if format == "safetensors":
             return PlainTextResponse("bytes", media_type="application/octet-stream")
         return {"object": "prompt", "job": key, **fake.jobs[key]["incumbent"]}

@@ -77,7 +77,7 @@ def baseline(prompt: str = "") -> Object:
 
 
 def generation(number: int, before: Object | None = None) -> Object:
-    wobble = random.Random(number)  # noqa: S311
+    wobble = random.Random(number)
     fall = math.exp(-number / 6)
     train = 0.45 + 0.85 * fall + wobble.uniform(-0.03, 0.03)
     dev = 0.62 + 0.66 * fall + wobble.uniform(-0.05, 0.05)

@@ -18,7 +18,7 @@ let [number, busy, again] = [0, false, false];
 
 const PHASES = {
   queued: () => 'Waiting for a runner',
-  running: () => (number || job.progress.generation ? 'Searching' : 'Measuring the baseline first'),
+  running: () => (number || job.progress.generation ? 'Searching' : job.baseline ? 'In the first generation' : 'Measuring the baseline first'),
   paused: () => 'Paused: the endpoint does not answer; it goes on by itself',
   succeeded: () => (job.termination_reason === 'converged' ? 'Finished: the search converged' : 'Finished: the budget is spent'),
   failed: () => 'Failed',

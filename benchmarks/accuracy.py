@@ -1,0 +1,105 @@
+"""Is a tuned prompt better than none, a manual one, and a classifier on the same embeddings?"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from backends.encoder import Encoder
+from benchmarks.tasks import Benchmark
+from jobs.meter import Meter
+from jobs.methods import Method
+from jobs.objective import Objective, Scored
+from jobs.prompts import Prompt, TextPrompt
+from jobs.report import mcnemar, summary
+from jobs.search import Generation, Search
+from jobs.task import Split, Task
+
+NO_PROMPT = TextPrompt("")
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found and what it cost."""
+
+    prompt: Prompt
+    generation: int
+    queries: int
+    seconds: float
+
+
+def measure(
+    benchmark: Benchmark,
+    split: Split,
+    backend: Encoder,
+    method: Method,
+    *,
+    budget: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Test accuracy of every contender on one split: one row of the table."""
+    task = benchmark.task()
+    tuned = tune(backend, task, split, method, budget, seed)
+    test = Objective(task, backend, split.test)
+    contenders = {
+        "no_prompt": NO_PROMPT,
+        "manual": TextPrompt(benchmark.manual),
+        "tuned": tuned.prompt,
+    }
+    scored = {name: test.score([(prompt, None)])[0] for name, prompt in contenders.items()}
+    return {
+        "dataset": benchmark.name,
+        "seed": seed,
+        "n_train": len(split.train),
+        "queries": tuned.queries,
+        "tuning_seconds": round(tuned.seconds, 1),
+        **{name: summary(each) for name, each in scored.items()},
+        "p_value": _p_value(scored["no_prompt"], scored["tuned"]),
+        "logistic_regression": summary(_classifier(backend, task, split)),
+    }
+
+
+def tune(
+    backend: Encoder, task: Task, split: Split, method: Method, budget: int, seed: int
+) -> Tuned:
+    """A whole search without a service, for as many train and dev queries."""
+    plan, meter = method.plan(backend, seed), Meter(backend, budget)
+    search = Search(
+        plan.optimizer,
+        plan.space,
+        Objective(task, meter, split.train, plan.loss),
+        Objective(task, meter, split.dev, plan.loss),
+        meter.afford,
+    )
+    start = time.perf_counter()
+    incumbent = None
+    for generation in search.run(Generation(0, plan.optimizer.init(seed))):
+        incumbent = generation.incumbent
+    if incumbent is None:
+        raise ValueError(
+            f"{budget} queries are less than one generation on {len(split.train)} rows"
+        )
+    seconds = time.perf_counter() - start
+    return Tuned(incumbent.prompt, incumbent.generation, meter.spent, seconds)
+
+
+def _p_value(before: Scored, after: Scored) -> float:
+    was, now = before.predicted == before.targets, after.predicted == after.targets
+    return mcnemar(int((~was & now).sum()), int((was & ~now).sum()))
+
+
+def _classifier(backend: Encoder, task: Task, split: Split) -> Scored:
+    """Logistic regression on the embeddings of the same train rows; C chosen on dev."""
+    x, y = {}, {}
+    for name in ("train", "dev", "test"):
+        examples = getattr(split, name)
+        queries = [task.query(NO_PROMPT, example.inputs) for example in examples]
+        x[name] = backend.encode(queries)
+        y[name] = np.array([task.labels.index(example.label) for example in examples])
+    fitted = [
+        LogisticRegression(C=c, max_iter=2000).fit(x["train"], y["train"]) for c in (1, 10, 100)
+    ]
+    best = max(fitted, key=lambda model: model.score(x["dev"], y["dev"]))
+    return Scored(np.zeros(len(y["test"])), best.predict(x["test"]), y["test"])

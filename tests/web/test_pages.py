@@ -1,0 +1,93 @@
+"""The pages as HTTP: shells without a number or an inline script, static files with caching."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import Request
+from plotly import __file__ as plotly_file
+
+from tests.web.conftest import Site
+from web import pages
+from web.pages import not_found_page
+
+PATHS = ["/", "/jobs/new", "/jobs/job_1", "/datasets", "/datasets/tickets"]
+STATIC = Path(pages.__file__).parent / "static"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_has_nothing_inline_and_nothing_from_elsewhere(site: Site, path: str) -> None:
+    answer = httpx.get(site.url + path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert re.findall(r"<script(?![^>]*\bsrc=\"/static/)", answer.text) == []
+    assert re.findall(r"\son\w+=|javascript:|https?://", answer.text) == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_without_javascript_says_where_the_api_is(site: Site, path: str) -> None:
+    text = httpx.get(site.url + path).text
+    told = re.search(r"<noscript>(.*?)</noscript>", text, re.DOTALL)
+    assert told is not None
+    assert 'href="/api/' in told[1]
+
+
+def test_ids_in_addresses_are_escaped(site: Site) -> None:
+    text = httpx.get(site.url + "/jobs/%3Cscript%3Ealert(1)%22%27").text
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert(1)&#34;&#39;" in text
+
+
+@pytest.mark.parametrize("name", [path.name for path in sorted(STATIC.iterdir())])
+def test_static_files_are_revalidated_by_etag(site: Site, name: str) -> None:
+    first = httpx.get(f"{site.url}/static/{name}")
+    again = httpx.get(f"{site.url}/static/{name}", headers={"if-none-match": first.headers["etag"]})
+    assert first.headers["cache-control"] == again.headers["cache-control"] == "no-cache"
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
+def test_plotly_comes_from_its_wheel_and_is_kept(site: Site) -> None:
+    answer = httpx.get(f"{site.url}/static/plotly.min.js?v=7")
+    source = Path(plotly_file).parent / "package_data" / "plotly.min.js"
+    assert answer.content == source.read_bytes()
+    assert "immutable" in answer.headers["cache-control"]
+    assert "javascript" in answer.headers["content-type"]
+    known = {"if-none-match": answer.headers["etag"]}
+    assert httpx.get(f"{site.url}/static/plotly.min.js", headers=known).status_code == 304
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/no.js", "/static/../pages.py", "/static/%2e%2e/pages.py"]
+)
+def test_nothing_else_is_served(site: Site, path: str) -> None:
+    assert httpx.get(site.url + path).status_code == 404
+
+
+def test_favicon(site: Site) -> None:
+    assert httpx.get(site.url + "/favicon.ico").headers["content-type"] == "image/svg+xml"
+
+
+def test_the_page_for_an_unknown_address() -> None:
+    scope = {"type": "http", "method": "GET", "path": "/nope", "headers": [], "query_string": b""}
+    answer = not_found_page(Request(scope))
+    assert answer.status_code == 404
+    assert b"There is no such page" in answer.body
+
+
+def test_modules_never_parse_html_or_text_as_code() -> None:
+    for module in STATIC.glob("*.js"):
+        text = module.read_text()
+        for banned in (
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "Function(",
+        ):
+            assert banned not in text, (module.name, banned)
+
+
+def test_modules_stay_small() -> None:
+    assert sum(len(module.read_text().splitlines()) for module in STATIC.glob("*.js")) <= 800
