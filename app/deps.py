@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from app.settings import Settings
 from jobs.catalog import Catalog
@@ -39,5 +39,7 @@ def _catalog(service: ServiceDep) -> Catalog:
     return service.catalog
 
 
+LARGEST = 2**63 - 1  # integer that SQLite and PostgreSQL hold
+Seen = Annotated[int, Query(ge=0, le=LARGEST, description="number of the last one seen")]
 StoreDep = Annotated[JobStore, Depends(_store)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]

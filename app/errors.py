@@ -2,21 +2,24 @@
 
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from backends.registry import UnknownBackend
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from backends.base import BackendError, BackendRefused, BackendUnavailable
+from backends.registry import UnknownBackend
 from jobs.admission import Refused
 from jobs.catalog import BadId, BuiltIn, IdTaken, NoSuchDataset, NoSuchEndpoint
 from jobs.datasets import BadDataset
 from jobs.readers import BadFile
 from jobs.store import AlreadyEnded, NoSuchJob
+from web.pages import not_found_page
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +74,29 @@ class BadField(ValueError):
         self.code = code
 
 
+class BadName(BadId):
+    """A dataset's name that cannot be its id."""
+
+    param = "name"
+
+
+class NameTaken(IdTaken):
+    """Another dataset has this name."""
+
+    param = "name"
+
+
+class BodyTooLarge(HTTPException):
+    """More bytes than the route takes; an HTTPException, because FastAPI lets those through."""
+
+    code = "too_large"
+
+    def __init__(self, limit: int, param: str | None) -> None:
+        message = f"the body is larger than {limit / 1e6:g} MB, the most this route takes"
+        super().__init__(413, message)
+        self.limit, self.param = limit, param
+
+
 class Answer(NamedTuple):
     """How an exception is told; `param` and `code` of the exception itself come first."""
 
@@ -84,8 +110,8 @@ INVALID, MISSING, CONFLICT = "invalid_request_error", "not_found_error", "confli
 
 ANSWERS: dict[type[Exception], Answer] = {
     NoSuchJob: Answer(404, MISSING, "no_such_job"),
-    NoSuchEndpoint: Answer(404, MISSING, "no_such_endpoint"),
-    NoSuchDataset: Answer(404, MISSING, "no_such_dataset"),
+    NoSuchEndpoint: Answer(404, MISSING, "no_such_endpoint", "endpoint"),
+    NoSuchDataset: Answer(404, MISSING, "no_such_dataset", "dataset"),
     AlreadyEnded: Answer(409, CONFLICT, "already_ended"),
     NoPromptYet: Answer(409, CONFLICT, "no_prompt_yet"),
     NoReportYet: Answer(409, CONFLICT, "no_report_yet"),
@@ -109,16 +135,32 @@ def add_error_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unforeseen)
 
 
 def error_response(
     status: int, message: str, type_: str, param: str | None, code: str | None
 ) -> JSONResponse:
     """The envelope; a conflict also says that asking again will not help (OpenAI's clients do)."""
-    body = {"error": {"message": message, "type": type_, "param": param, "code": code}}
+    body = {
+        "message": _encodable(message),
+        "type": type_,
+        "param": param and _encodable(param),
+        "code": code,
+    }
     headers = {"x-should-retry": "false"} if status == 409 else None
-    return JSONResponse(body, status, headers)
+    return JSONResponse({"error": body}, status, headers)
+
+
+def unforeseen(method: str, path: str, error: Exception) -> JSONResponse:
+    """What the service did not see coming: told in its log, not to the caller."""
+    logger.exception("unforeseen: %s %s", method, path, exc_info=error)
+    message = "something broke in the service; its log has the trace under this request id"
+    return error_response(500, message, "service_error", None, type(error).__name__)
+
+
+def _encodable(text: str) -> str:
+    """A half letter (a lone surrogate) that somebody sent must not break its own refusal."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 async def _known(_: Request, error: Exception) -> JSONResponse:
@@ -139,16 +181,46 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return error_response(422, _sentence(first), INVALID, _param(first), _code(first))
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    type_ = MISSING if error.status_code == 404 else INVALID
-    return error_response(error.status_code, str(error.detail), type_, None, None)
+    status, path = error.status_code, request.url.path
+    if status == 404 and not path.startswith("/api") and _is_browser(request):
+        return not_found_page(request)
+    headers = dict(error.headers or {})
+    if status == 405:
+        headers["Allow"] = _allowed(request) or headers["Allow"]
+    message = {
+        404: f"no route {request.method} {path}; /api/openapi.json lists them all",
+        405: f"no {request.method} for {path}; there is {headers.get('Allow')}",
+    }.get(status, str(error.detail))
+    if status == 400 and error.__cause__ is not None:
+        message = f"the body is not JSON: {_why_no_json(error.__cause__)}"
+    code = getattr(error, "code", HTTPStatus(status).name.lower())
+    type_ = MISSING if status == 404 else INVALID
+    answer = error_response(status, message, type_, getattr(error, "param", None), code)
+    answer.headers.update(headers)
+    return answer
 
 
-async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
-    logger.exception("unforeseen: %s %s", request.method, request.url.path, exc_info=error)
-    message = "something broke in the service; its log has the trace under this request id"
-    return error_response(500, message, "service_error", None, type(error).__name__)
+def _allowed(request: Request) -> str:
+    """Every verb of a path; starlette's own answer is those of the first route on it."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    matching = [
+        verbs for path, verbs in paths.items() if compile_path(path)[0].match(request.url.path)
+    ]
+    return ", ".join(sorted(verb.upper() for verbs in matching for verb in verbs))
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _why_no_json(error: BaseException) -> str:
+    """Why a body could not even be parsed: not its syntax, that is told elsewhere."""
+    if isinstance(error, UnicodeDecodeError):
+        byte = error.object[error.start]
+        return f"byte 0x{byte:02x} at {error.start} is not UTF-8"
+    return "it is nested too deep" if isinstance(error, RecursionError) else str(error)
 
 
 def _param(error: dict[str, Any]) -> str | None:
@@ -173,9 +245,11 @@ def _sentence(error: dict[str, Any]) -> str:
     """What was wanted, and what was given if it is short enough to show."""
     param, message = _param(error), str(error["msg"])
     if error["type"] == "missing":
-        return f"{param}: this field is needed"
+        return f"{param}: this field is needed" if param else "a body is needed; this one is empty"
     if error["type"] in ("unknown_field", "unknown_method"):
         return message
+    if param is None and isinstance(error.get("input"), bytes):
+        return "the body is not JSON by its header; wanted 'Content-Type: application/json'"
     given = repr(error.get("input"))
     shown = given if len(given) <= 100 else f"{given[:97]}..."
-    return f"{param}: {message[:1].lower()}{message[1:]}; got {shown}"
+    return f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; got {shown}"

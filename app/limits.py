@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import error_response
+from app.errors import BodyTooLarge, error_response, unforeseen
 from app.settings import Settings
 from web.pages import CONTENT_SECURITY_POLICY
 
@@ -27,10 +27,6 @@ HEADERS = [
 ]
 
 
-class BodyTooLarge(Exception):
-    """More bytes have come in than the route takes."""
-
-
 class Gate:
     """One ASGI layer around the whole app: request id, security headers, limits, key."""
 
@@ -44,9 +40,12 @@ class Gate:
         given = headers.get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
         scope.setdefault("state", {})["request_id"] = request_id
+        started = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 logger.info(
                     "%s %s %d %s", scope["method"], scope["path"], message["status"], request_id
                 )
@@ -57,23 +56,29 @@ class Gate:
                 ]
             await send(message)
 
-        limit = self._limit(scope)
-        refusal = self._refusal(scope, headers, limit)
-        if refusal is not None:
-            return await refusal(scope, receive, send_with_headers)
+        limit, param = self._limit(scope)
+        too_large = BodyTooLarge(limit, param)
         try:
-            return await self._app(scope, _counted(receive, limit), send_with_headers)
-        except BodyTooLarge:
-            return await _too_large(limit)(scope, receive, send_with_headers)
+            app = self._refusal(scope, headers, too_large) or self._app
+            await app(scope, _counted(receive, too_large), send_with_headers)
+        except Exception as error:
+            if started:
+                raise  # too late for another answer: the connection is cut
+            answer = unforeseen(scope["method"], scope["path"], error)
+            await answer(scope, receive, send_with_headers)
 
-    def _limit(self, scope: Scope) -> int:
-        upload = scope["method"] == "POST" and scope["path"] == "/api/datasets"
-        return self._settings.max_upload_mb * 1_000_000 if upload else JSON_LIMIT
+    def _limit(self, scope: Scope) -> tuple[int, str | None]:
+        """Bytes that the route takes, and the field that they are in."""
+        if scope["method"] == "POST" and scope["path"] == "/api/datasets":
+            return self._settings.max_upload_mb * 1_000_000, "file"
+        return JSON_LIMIT, None
 
-    def _refusal(self, scope: Scope, headers: Headers, limit: int) -> Response | None:
+    def _refusal(self, scope: Scope, headers: Headers, too_large: BodyTooLarge) -> Response | None:
         length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) > limit:
-            return _too_large(limit)
+        if length.isdigit() and int(length) > too_large.limit:
+            return error_response(
+                413, too_large.detail, "invalid_request_error", too_large.param, too_large.code
+            )
         if not self._same_origin(scope, headers):
             message = "requests from pages of another origin are refused; use the service's own"
             return error_response(403, message, "invalid_request_error", None, "foreign_origin")
@@ -98,15 +103,13 @@ class Gate:
 
 
 def _is_local(host: str) -> bool:
-    return (urlsplit(f"//{host}").hostname or "") in ("127.0.0.1", "localhost", "::1")
+    try:
+        return urlsplit(f"//{host}").hostname in ("127.0.0.1", "localhost", "::1")
+    except ValueError:  # "[::1": half an address
+        return False
 
 
-def _too_large(limit: int) -> Response:
-    message = f"the body is larger than {limit / 1e6:g} MB, the most this route takes"
-    return error_response(413, message, "invalid_request_error", "file", "too_large")
-
-
-def _counted(receive: Receive, limit: int) -> Receive:
+def _counted(receive: Receive, too_large: BodyTooLarge) -> Receive:
     """A body without a stated length is counted as it comes."""
     seen = 0
 
@@ -114,8 +117,8 @@ def _counted(receive: Receive, limit: int) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > limit:
-            raise BodyTooLarge
+        if seen > too_large.limit:
+            raise too_large
         return message
 
     return counted

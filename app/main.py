@@ -20,7 +20,9 @@ from jobs.store import JobStore
 from jobs.supervisor import Supervisor
 from web.pages import mount_pages
 
-ERRORS = {code: {"model": ErrorEnvelope} for code in (400, 401, 404, 409, 413, 422, 500)}
+ERRORS = {
+    code: {"model": ErrorEnvelope} for code in (400, 401, 403, 404, 405, 409, 413, 422, 500, 503)
+}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -52,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Tunes prompts for models that can only be called.",
         lifespan=lifespan,
         middleware=[Middleware(Gate, settings=settings)],
-        docs_url="/api/docs",
+        docs_url=None,  # FastAPI's own page loads from a CDN; ours is web/reference.py
         redoc_url=None,
         openapi_url="/api/openapi.json",
         responses=ERRORS,  # type: ignore[arg-type]

@@ -4,10 +4,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
-from backends.registry import Kind
 from pydantic import BaseModel, Field
 
 from app.errors import ErrorBody
+from backends.registry import Kind
 from jobs.catalog import endpoint_capabilities
 from jobs.methods import Method
 from jobs.models import (
@@ -164,8 +164,8 @@ class ProgressPublic(BaseModel):
 class IncumbentPublic(BaseModel):
     generation: int
     kind: str
-    train_loss: float
-    dev_loss: float
+    train_loss: float | None
+    dev_loss: float | None
     dev_accuracy: float
     text: str | None
     nearest_words: list[tuple[str, float]] | None
@@ -195,7 +195,8 @@ class JobPublic(BaseModel):
     @classmethod
     def of(cls, row: JobRow, prompt: PromptRow | None) -> "JobPublic":
         result = row.result and {**row.result, "queries": row.queries, "seconds": row.seconds}
-        fields = row.model_dump(include=set(cls.model_fields) - {"result"})
+        shared = (cls.model_fields.keys() & JobRow.model_fields.keys()) - {"result"}
+        fields = {name: getattr(row, name) for name in shared}
         return cls(
             **fields,
             name=row.spec.get("name"),
@@ -232,7 +233,7 @@ class PromptPublic(BaseModel):
     job: str
     kind: str
     generation: int
-    dev_loss: float
+    dev_loss: float | None
     dev_accuracy: float
     endpoint: str
     template: str

@@ -4,8 +4,8 @@ Sequences of any length lie end to end in one row of tokens, so the linear layer
 matrix; attention, the only part where tokens meet, is done for each run of equal lengths.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -39,6 +39,14 @@ class Prompted:
         return len(self.ids) + self.n_soft
 
 
+@dataclass(frozen=True, eq=False)
+class DeepPrompts:
+    """One batch's vectors for the layers above the first."""
+
+    places: Tensor  # int64, shape (n,): where among the batch's tokens the prompts are
+    rows: Mapping[int, Tensor]  # layer -> vectors, shape (n, hidden)
+
+
 def plan(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
     """Indices of the sequences, shortest first, in batches of at most `token_budget` tokens.
 
@@ -58,8 +66,12 @@ def plan(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
 class PackedEncoder:
     """A frozen BERT-like model: word and position tables below a list of layers."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, threads: int = 1) -> None:
         """Takes a model loaded with `attn_implementation=register_attention()`.
+
+        Each of `threads` threads reads whole batches by itself. Compared with several threads in
+        every matrix product, nobody waits for anybody, however busy the machine is, and a
+        batch has the same bits whatever their number.
 
         Raises:
             ValueError: the model is not built like BERT.
@@ -76,6 +88,9 @@ class PackedEncoder:
         self.n_positions: int = positions.num_embeddings - self._first
         self.n_layers = len(self._layers)
         self.hidden: int = self.words.shape[1]
+        for number, layer in enumerate(self._layers[1:], start=1):
+            layer.register_forward_pre_hook(_deepener(number), with_kwargs=True)
+        self._pool = ThreadPoolExecutor(threads, "encoder", torch.set_num_threads, (1,))
         self._prove_packing()
 
     def pooled(
@@ -83,9 +98,10 @@ class PackedEncoder:
     ) -> NDArray[np.float32]:
         """The mean of each sequence's last hidden states, shape (n_sequences, hidden)."""
         result = np.empty((len(sequences), self.hidden), np.float32)
-        with torch.inference_mode():
-            for rows in plan([len(sequence) for sequence in sequences], token_budget):
-                result[rows] = self._forward([sequences[row] for row in rows]).numpy()
+        batches = plan([len(sequence) for sequence in sequences], token_budget)
+        parts = [[sequences[row] for row in rows] for rows in batches]
+        for rows, means in zip(batches, self._pool.map(self._forward, parts), strict=True):
+            result[rows] = means
         return result
 
     def flops(self, sequences: Sequence[Prompted]) -> float:
@@ -96,22 +112,23 @@ class PackedEncoder:
         lengths = [len(sequence) for sequence in sequences]
         return sum(n * (per_token + per_pair * n) for n in lengths)
 
-    def _forward(self, batch: Sequence[Prompted]) -> Tensor:
+    @torch.inference_mode()
+    def _forward(self, batch: Sequence[Prompted]) -> NDArray[np.float32]:
         runs = [(len(list(same)), n) for n, same in groupby(batch, key=len)]
         parts = [n * length for n, length in runs]
         places = torch.cat([torch.arange(length).repeat(n) for n, length in runs])
         vectors, prompt = self._inputs(batch)
-        with self._deep_prompts(batch, prompt):
-            hidden = self._model(
-                inputs_embeds=vectors[None],
-                position_ids=places[None] + self._first,
-                runs=runs,
-            ).last_hidden_state[0]
+        hidden = self._model(
+            inputs_embeds=vectors[None],
+            position_ids=places[None] + self._first,
+            runs=runs,
+            deep=self._deep_prompts(batch, prompt),
+        ).last_hidden_state[0]
         means = [
             part.view(*run, self.hidden).mean(dim=1, dtype=torch.float32)
             for part, run in zip(hidden.split(parts), runs, strict=True)
         ]
-        return torch.cat(means)
+        return torch.cat(means).numpy()
 
     def _inputs(self, batch: Sequence[Prompted]) -> tuple[Tensor, Tensor]:
         """The input vectors (n_tokens, hidden), and where among them the soft prompts are."""
@@ -140,16 +157,10 @@ class PackedEncoder:
         ]
         return torch.from_numpy(np.concatenate(rows)).to(self.words.dtype)
 
-    @contextmanager
-    def _deep_prompts(self, batch: Sequence[Prompted], places: Tensor) -> Iterator[None]:
-        """While inside, layer i reads its input plus row i at the prompts' positions, i >= 1."""
+    def _deep_prompts(self, batch: Sequence[Prompted], places: Tensor) -> "DeepPrompts":
+        """What layer i adds to its input at the prompts' positions, i >= 1."""
         deepest = max((len(s.soft) for s in batch if s.soft is not None and s.n_soft), default=1)
-        with ExitStack() as stack:
-            for layer in range(1, deepest):
-                hook = _adder(places, self._row(batch, layer))
-                handle = self._layers[layer].register_forward_pre_hook(hook)
-                stack.callback(handle.remove)
-            yield
+        return DeepPrompts(places, {i: self._row(batch, i) for i in range(1, deepest)})
 
     def _prove_packing(self) -> None:
         """A model that does its own attention would let strangers meet: better not to start."""
@@ -229,8 +240,12 @@ def load(folder: Path, dtype: str) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def _adder(places: Tensor, vectors: Tensor) -> Any:
-    def add(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-        args[0][0].index_add_(0, places, vectors)  # in place: nobody else reads this tensor
+def _deepener(number: int) -> Callable[..., None]:
+    """A hook on layer `number` that adds the deep prompts handed through its forward."""
+
+    def add(_: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Any]) -> None:
+        deep: DeepPrompts = kwargs["deep"]
+        if number in deep.rows:  # in place: nobody else reads this tensor
+            args[0][0].index_add_(0, deep.places, deep.rows[number])
 
     return add

@@ -1,12 +1,12 @@
 """A sentence encoder that scores labels by likeness. No training, no task, no network."""
 
 import json
+import os
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -33,8 +33,8 @@ class Encoder:
     The model reads `max_tokens` tokens in all, as published (256 for MiniLM): the right end of
     a longer text is not read, a soft prompt always is.
 
-    The same queries in the same order get the same bits (with the same number of threads);
-    in another order, or with other queries beside them, they differ by less than 1e-5.
+    The same queries in the same order get the same bits, with any number of threads; in another
+    order, or with other queries beside them, they differ by less than 1e-5.
     """
 
     def __init__(
@@ -50,20 +50,18 @@ class Encoder:
             model: "minilm" (all-MiniLM-L6-v2), or a folder with a BERT-like encoder in
                 safetensors and its tokenizer.
             scale: what one unit of cosine is worth, in nats; above 0.
-            threads: of torch, for the whole process; None leaves them as they are.
-            dtype: bfloat16 is faster where the processor has it, and less exact.
+            threads: that read batches side by side; None: one for every core we may use.
+            dtype: bfloat16 is less exact, and faster only where the processor has AMX.
 
         Raises:
             ValueError: an option is out of range.
             BackendRefused: the model cannot be read.
         """
         _check(scale, threads, dtype)
-        if threads is not None:
-            torch.set_num_threads(threads)
         _keep_heap()
         self._scale = scale
-        self._lock = Lock()  # soft prompts hook into the model: one forward at a time
-        self._tokenizer, self._model, self.max_tokens = _open(_folder(model), dtype)
+        self.threads = threads or _cores()
+        self._tokenizer, self._model, self.max_tokens = _open(_folder(model), dtype, self.threads)
         self._ids = lru_cache(_CACHED_TEXTS)(self._tokenize)
         self._label = lru_cache(_CACHED_LABELS)(self._encode_label)
 
@@ -83,15 +81,12 @@ class Encoder:
         """
         if not labels:
             raise BackendRefused("no labels were given: at least one label text is wanted")
-        with self._lock:
-            words = np.stack([self._label(label) for label in labels])
+        words = np.stack([self._label(label) for label in labels])
         return self._scale * self.encode(queries) @ words.T
 
     def encode(self, queries: Sequence[Query]) -> NDArray[np.float64]:
         """Unit vectors of the prompted inputs, shape (n_queries, hidden)."""
-        sequences = self._sequences(queries)
-        with self._lock:
-            return _unit(self._model.pooled(sequences))
+        return _unit(self._model.pooled(self._sequences(queries)))
 
     def flops(self, queries: Sequence[Query]) -> float:
         """Floating-point operations that these queries need, labels and padding not counted."""
@@ -196,13 +191,19 @@ def _folder(model: str) -> Path:
     return Path(package.origin).parent / "model"
 
 
-def _open(folder: Path, dtype: str) -> tuple[Any, PackedEncoder, int]:
+def _cores() -> int:
+    """OMP_NUM_THREADS if the operator has set it, else the cores this process may run on."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() and int(told) else len(os.sched_getaffinity(0))
+
+
+def _open(folder: Path, dtype: str, threads: int) -> tuple[Any, PackedEncoder, int]:
     """The tokenizer, the model, and how many tokens it reads."""
     from safetensors import SafetensorError
     from transformers import AutoTokenizer
 
     try:
-        model = PackedEncoder(batching.load(folder, dtype))
+        model = PackedEncoder(batching.load(folder, dtype), threads)
         slow = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         tokenizer = slow.backend_tokenizer
     except (OSError, ValueError, RuntimeError, AttributeError, SafetensorError) as error:

@@ -67,11 +67,13 @@ KINDS: dict[str, Kind] = {
         "prompted input are.",
         {
             "scale": Option(float, 20.0, "nats that one unit of cosine is worth", above=0),
-            "threads": Option(int, None, "torch threads of the process; unset: as it is", 0, 1024),
+            "threads": Option(
+                int, None, "batches read side by side; unset: one for every core", 0, 1024
+            ),
             "dtype": Option(
                 str,
                 "float32",
-                "bfloat16 is faster where the processor has it, and less exact",
+                "bfloat16 is less exact, and faster only where the processor has AMX",
                 choices=("float32", "bfloat16"),
             ),
         },

@@ -1,4 +1,7 @@
-"""`python -m jobs`: one runner, started by the service; SIGTERM hands its job back."""
+"""`python -m jobs`: one runner, started by the service; SIGTERM hands its job back.
+
+The database's address comes in the environment variable GRADLESS_DATABASE_URL.
+"""
 
 import argparse
 import logging
@@ -10,6 +13,7 @@ from jobs.catalog import Catalog
 from jobs.database import Database
 from jobs.queue import JobQueue
 from jobs.runner import Runner
+from jobs.supervisor import DATABASE_VARIABLE
 
 WATCH = 0.5  # seconds between two looks at whether the service still lives
 NICENESS = 5  # the service answers first; a search can wait a millisecond
@@ -19,7 +23,7 @@ def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.nice(NICENESS)
-    database = Database(options.database)
+    database = Database(os.environ[DATABASE_VARIABLE])
     runner = Runner(JobQueue(database), Catalog(database), options.name)
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: runner.stop.set())
@@ -30,7 +34,6 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
-    parser.add_argument("--database", required=True, help="SQLAlchemy URL of the job store")
     parser.add_argument("--name", required=True, help="unique among all runners there ever were")
     parser.add_argument("--parent", type=int, help="process id to follow: its end is ours")
     return parser.parse_args()

@@ -158,13 +158,13 @@ class PromptRow(SQLModel, table=True):
 
     job_id: str = Field(foreign_key="jobs.id", primary_key=True, ondelete="CASCADE")
     generation: int
-    train_loss: float
-    dev_loss: float
+    train_loss: float | None  # null: not a finite number
+    dev_loss: float | None
     dev_accuracy: float
     kind: str  # "text" or "soft"
     text: str | None = None  # of a text prompt, for lists that leave `content` where it is
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # prompts.dumps
-    nearest_words: list[tuple[str, float]] | None = _json(nullable=True)
+    nearest_words: list[Any] | None = _json(nullable=True)  # pairs: word, cosine
 
 
 class ReportRow(SQLModel, table=True):

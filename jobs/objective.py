@@ -1,5 +1,6 @@
 """From prompts to losses: the only code that sees both the model and the answers."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
@@ -97,6 +98,11 @@ class Objective:
         cuts = np.cumsum([len(rows) for rows in chosen])[:-1]
         parts = (np.split(whole, cuts) for whole in (losses, scores.argmax(axis=1), targets))
         return [Scored(*part) for part in zip(*parts, strict=True)]
+
+
+def finite(loss: float) -> float | None:
+    """A loss as JSON and SQL can hold it: neither has nan or infinity."""
+    return loss if math.isfinite(loss) else None
 
 
 def probabilities(scores: Array) -> Array:

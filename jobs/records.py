@@ -6,12 +6,9 @@ from typing import Any
 from backends.base import Backend, TakesSoftPrompts
 from jobs import checkpoint, prompts
 from jobs.models import CheckpointRow, GenerationRow, PromptRow
+from jobs.objective import finite
 from jobs.prompts import SoftPrompt, TextPrompt
 from jobs.search import Generation, Incumbent
-
-
-def finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None
 
 
 def generation_row(job_id: str, queries: int, generation: Generation[Any]) -> GenerationRow:
@@ -51,8 +48,8 @@ def prompt_row(job_id: str, backend: Backend, incumbent: Incumbent | None) -> Pr
     return PromptRow(
         job_id=job_id,
         generation=incumbent.generation,
-        train_loss=incumbent.train_loss,
-        dev_loss=incumbent.dev_loss,
+        train_loss=finite(incumbent.train_loss),
+        dev_loss=finite(incumbent.dev_loss),
         dev_accuracy=incumbent.dev_accuracy,
         kind=prompts.kind_of(incumbent.prompt),
         text=incumbent.prompt.text if isinstance(incumbent.prompt, TextPrompt) else None,
@@ -65,4 +62,5 @@ def incumbent_of(row: PromptRow | None) -> Incumbent | None:
     if row is None:
         return None
     prompt = prompts.loads(row.kind, row.content)  # type: ignore[arg-type]
-    return Incumbent(prompt, row.generation, row.train_loss, row.dev_loss, row.dev_accuracy)
+    train, dev = (math.inf if x is None else x for x in (row.train_loss, row.dev_loss))
+    return Incumbent(prompt, row.generation, train, dev, row.dev_accuracy)

@@ -1,12 +1,11 @@
 """Is the tuned prompt better than the baseline? Test-split statistics; no model, no database."""
 
-import math
 from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
 
-from jobs.objective import Scored
+from jobs.objective import Scored, finite
 from jobs.task import Example
 
 CONFIDENCE = 0.95
@@ -44,7 +43,7 @@ def compare(
     figures = {
         name: {
             **summary(scored),
-            "loss": _finite(scored.loss),
+            "loss": finite(scored.loss),
             "confusion": _confusion(scored, len(labels)),
         }
         for name, scored in (("baseline", baseline), ("tuned", tuned))
@@ -62,10 +61,6 @@ def compare(
         **figures,
         "changed": _changed(baseline, tuned, examples, labels),
     }
-
-
-def _finite(loss: float) -> float | None:
-    return loss if math.isfinite(loss) else None  # JSON has no nan
 
 
 def _confusion(scored: Scored, n_labels: int) -> list[list[int]]:

@@ -14,11 +14,11 @@ from jobs.catalog import Catalog
 from jobs.meter import Meter
 from jobs.methods import Plan
 from jobs.models import JobRow, Status, TimingRow
-from jobs.objective import Objective
+from jobs.objective import Objective, finite
 from jobs.opening import open_endpoint
 from jobs.prompts import TextPrompt
 from jobs.queue import JobQueue, LostJob
-from jobs.records import checkpoint_row, finite, generation_row, incumbent_of, prompt_row
+from jobs.records import checkpoint_row, generation_row, incumbent_of, prompt_row
 from jobs.report import compare
 from jobs.search import Generation, Search
 from jobs.spec import JobSpec

@@ -18,6 +18,8 @@ LOOK = 0.2  # seconds between two looks at the runners
 GRACE = 10.0  # seconds a runner has to hand its job back before it is killed
 YOUNG = 2.0  # seconds; a runner that dies sooner is started again only after as long
 ROOT = Path(__file__).parents[1]
+DATABASE_VARIABLE = "GRADLESS_DATABASE_URL"  # not an argument: it may hold a password
+EXACT = {"OPENBLAS_NUM_THREADS": "1"}  # CMA-ES in hundreds of dimensions depends on their number
 
 
 @dataclass
@@ -80,6 +82,6 @@ class Supervisor:
 
     def _spawn(self) -> _Slot:
         name = f"runner-{secrets.token_hex(4)}"
-        command = [sys.executable, "-m", "jobs", "--database", self._url, "--name", name]
-        command += ["--parent", str(os.getpid())]
-        return _Slot(name, subprocess.Popen(command, cwd=ROOT))  # noqa: S603
+        command = [sys.executable, "-m", "jobs", "--name", name, "--parent", str(os.getpid())]
+        environment = {**os.environ, **EXACT, DATABASE_VARIABLE: self._url}
+        return _Slot(name, subprocess.Popen(command, cwd=ROOT, env=environment))  # noqa: S603

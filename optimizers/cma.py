@@ -11,8 +11,8 @@ Read in pycma 4.5.0, with what is done about each here:
   is lazy by generations told, not by time. `stop` also reads `cma_signals.in` from the working
   directory.
 * The archives' keys are Python hashes, salted in each process; they are only looked up.
-* In dimensions of some hundreds the last bits of the full covariance depend on how many threads
-  BLAS uses: a run must go on with the number that it began with. The diagonal one's do not.
+* The last bits of a full covariance depend on how many threads BLAS uses (at 500 dimensions, not
+  yet at 200; never with a diagonal one): a run must go on with the number that it began with.
 * Asked twice for one generation, TPA fails: its mirrored pair is prepared by `tell`.
 * A run that outlasts its own stop rules (flat losses do it, within some hundreds of generations
   in a few dimensions) ends in 0/0 or an assertion. It is restarted before.
@@ -101,7 +101,8 @@ def cma_es(
 
     Unlike the paper, the worse half has negative weights (active CMA, as BBT ran it).
     Unlike the paper, no criterion stops it: the service does. Where a standard deviation leaves
-    (1e-12, 1e12) sigma0 or is lost in the rounding of the mean, it starts again, with new draws.
+    (1e-12, 1e12) sigma0 or is lost in the rounding of the mean, or the condition number of C is
+    1e12, it starts again from mean 0 and sigma0, with new draws.
 
     Raises:
         ValueError: an argument out of its range.

@@ -71,8 +71,8 @@ class Replayed:
     Args:
         make: seed -> a new library object. Called with the same seed, it gives an equal one.
         population_size: trials in one generation, which is what the object's `ask` returns.
-        keep: most live objects kept, the last used ones. Runs that take turns on one adapter
-            (one per layer, say) need one each, or every turn is a replay.
+        keep: most live objects kept, 1 or more, the last used ones. Runs that take turns on one
+            adapter (one per layer, say) need one each, or every turn is a replay.
 
     Not for several threads at once.
     """
@@ -143,12 +143,12 @@ class Replayed:
         return self._remember(ReplayedState(state.seed, _frozen(state.losses)), live)
 
     def _remember(self, state: ReplayedState, live: Live) -> _Reached:
-        numbers = dict(live.describe())  # before the ask, which may change the library's view
         population = live.ask()
         if len(population) != self.population_size:
             raise ValueError(f"asked for {self.population_size} candidates, got {len(population)}")
         trials = tuple(Trial(_frozen(candidate)) for candidate in population)
-        reached = _Reached(state, live, population, trials, numbers)
+        # after the ask, which may bring the library up to date (pycma's eigendecomposition)
+        reached = _Reached(state, live, population, trials, dict(live.describe()))
         self._memo.append(reached)
         del self._memo[: -self.keep]
         return reached
@@ -171,7 +171,7 @@ def _check(
             f"asked for {len(asked)} trials, told of {len(told)} with {len(losses)} losses"
         )
     for i, (mine, theirs) in enumerate(zip(asked, told, strict=True)):
-        if not np.array_equal(mine.candidate, theirs.candidate):
+        if mine is not theirs and not np.array_equal(mine.candidate, theirs.candidate):
             raise ValueError(f"trial {i} is not the one that `ask` gives for this state")
 
 

@@ -106,7 +106,10 @@ def _curves(
     data = [trace for trace in data if trace["x"]]
     more = {} if data else {"annotations": [note("No generation yet", theme)]}
     data.extend(_baseline_level(job, generations, theme, metric, unit))
-    return {"data": data, "layout": _curves_layout(job, generations, theme, metric, unit, more)}
+    shown = _curves_layout(job, generations, theme, metric, unit, more)
+    if not data:
+        shown["yaxis"] |= {"range": [0, 1], "showticklabels": False}
+    return {"data": data, "layout": shown}
 
 
 def _curve(generations: Sequence[Object], key: str, name: str, factor: float, unit: str) -> Trace:

@@ -8,6 +8,7 @@ import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse
@@ -16,6 +17,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from web.reference import sections
+
+Renderer = Callable[..., HTMLResponse]  # (request, template, status=200, **values)
 
 HERE = Path(__file__).parent
 PLOTLY = "plotly.min.js"
@@ -60,6 +65,17 @@ def pages_router() -> APIRouter:
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     render = _renderer()
 
+    @router.get("/favicon.ico")
+    def favicon() -> FileResponse:
+        return FileResponse(HERE / "static" / "favicon.svg", media_type="image/svg+xml")
+
+    _add_jobs(router, render)
+    _add_datasets(router, render)
+    _add_reference(router, render)
+    return router
+
+
+def _add_jobs(router: APIRouter, render: Renderer) -> None:
     @router.get("/")
     def jobs(request: Request) -> HTMLResponse:
         return render(request, "jobs.html")
@@ -72,6 +88,8 @@ def pages_router() -> APIRouter:
     def job(request: Request, job_id: str) -> HTMLResponse:
         return render(request, "job.html", job_id=job_id)
 
+
+def _add_datasets(router: APIRouter, render: Renderer) -> None:
     @router.get("/datasets")
     def datasets(request: Request) -> HTMLResponse:
         return render(request, "datasets.html")
@@ -80,11 +98,11 @@ def pages_router() -> APIRouter:
     def dataset(request: Request, dataset_id: str) -> HTMLResponse:
         return render(request, "dataset.html", dataset_id=dataset_id)
 
-    @router.get("/favicon.ico")
-    def favicon() -> FileResponse:
-        return FileResponse(HERE / "static" / "favicon.svg", media_type="image/svg+xml")
 
-    return router
+def _add_reference(router: APIRouter, render: Renderer) -> None:
+    @router.get("/api/docs")
+    def reference(request: Request) -> HTMLResponse:
+        return render(request, "reference.html", sections=sections(request.app.openapi()))
 
 
 def not_found_page(request: Request) -> HTMLResponse:
@@ -92,7 +110,7 @@ def not_found_page(request: Request) -> HTMLResponse:
     return _renderer()(request, "not_found.html", status=404)
 
 
-def _renderer() -> Callable[..., HTMLResponse]:
+def _renderer() -> Renderer:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
     )
@@ -100,7 +118,7 @@ def _renderer() -> Callable[..., HTMLResponse]:
     templates = Jinja2Templates(env=environment)
     headers = {"cache-control": REVALIDATE}
 
-    def render(request: Request, name: str, status: int = 200, **values: str) -> HTMLResponse:
+    def render(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
         return templates.TemplateResponse(request, name, values, status, headers)
 
     return render

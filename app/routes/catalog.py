@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from backends.registry import KINDS, find
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
 from app.deps import ServiceDep
 from app.errors import BadField
 from app.schemas import BackendPublic, EndpointPublic, Listing, MethodPublic
+from backends.registry import KINDS, check_options, find
 from jobs.methods import METHODS, Spec
 from jobs.spec import Name
 
@@ -51,6 +51,7 @@ def list_endpoints(service: ServiceDep) -> Listing[EndpointPublic]:
 @router.post("/endpoints", status_code=201, summary="Register a model")
 def create_endpoint(body: EndpointBody, service: ServiceDep) -> EndpointPublic:
     find(body.kind)
+    _check(body.kind, body.options)
     model = _model(body.model, service)
     return EndpointPublic.of(service.catalog.add_endpoint(body.id, body.kind, model, body.options))
 
@@ -63,6 +64,14 @@ def read_endpoint(endpoint_id: str, service: ServiceDep) -> EndpointPublic:
 @router.delete("/endpoints/{endpoint_id}", status_code=204, summary="Forget an endpoint")
 def delete_endpoint(endpoint_id: str, service: ServiceDep) -> None:
     service.catalog.delete_endpoint(endpoint_id)
+
+
+def _check(kind: str, options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        try:
+            check_options(kind, {name: value})
+        except ValueError as error:
+            raise BadField(f"options.{name}", str(error), "bad_option") from None
 
 
 def _model(name: str, service: ServiceDep) -> str:

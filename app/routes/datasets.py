@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
-from app.deps import CatalogDep
+from app.deps import CatalogDep, Seen
+from app.errors import BadName, NameTaken
 from app.schemas import DatasetPublic, Listing, RowPublic, page
-from jobs.catalog import Upload, slug
+from jobs.catalog import BadId, IdTaken, Upload, slug
 from jobs.datasets import Reading, SplitName
 
 router = APIRouter(prefix="/api/datasets", tags=["datasets"])
@@ -14,7 +15,19 @@ router = APIRouter(prefix="/api/datasets", tags=["datasets"])
 Column = Annotated[str, Form(min_length=1, max_length=100)]
 
 
-@router.post("", status_code=201, summary="Upload labelled rows")
+EXAMPLE = {
+    "file": "text,label\n" + "".join(f"good {n},+\nbad {n},-\n" for n in range(3)),
+    "name": "reviews",
+    "shots": 1,
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Upload labelled rows",
+    openapi_extra={"requestBody": {"content": {"multipart/form-data": {"example": EXAMPLE}}}},
+)
 def create_dataset(
     catalog: CatalogDep,
     file: Annotated[UploadFile, File(description="a .csv, .tsv or .jsonl file in UTF-8")],
@@ -36,7 +49,12 @@ def create_dataset(
     wanted = tuple(part.strip() for part in text_columns.split(",") if part.strip())
     reading = Reading(wanted, label_column, split_column, shots, seed)
     upload = Upload(filename, file.file.read())
-    return DatasetPublic.of(catalog.add_dataset(name or slug(filename), upload, reading))
+    try:
+        return DatasetPublic.of(catalog.add_dataset(name or slug(filename), upload, reading))
+    except BadId as error:
+        raise BadName(str(error)) from None
+    except IdTaken as error:
+        raise NameTaken(str(error)) from None
 
 
 @router.get("", summary="List datasets")
@@ -54,7 +72,7 @@ def list_rows(
     dataset_id: str,
     catalog: CatalogDep,
     split: SplitName | None = None,
-    after: Annotated[int, Query(ge=0, description="number of the last row seen")] = 0,
+    after: Seen = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Listing[RowPublic]:
     rows = catalog.rows(dataset_id, split, after=after, limit=limit + 1)

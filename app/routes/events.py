@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import anyio
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.deps import StoreDep
+from app.deps import LARGEST, Seen, StoreDep
 from app.routes.jobs import public_job
 from app.schemas import GenerationPublic
 from jobs.models import EventRow
@@ -28,8 +28,8 @@ def _existing(job_id: str, store: StoreDep) -> str:
 async def follow_job(
     job_id: Annotated[str, Depends(_existing)],
     store: StoreDep,
-    after: Annotated[int, Query(ge=0, description="id of the last event seen")] = 0,
-    last_event_id: Annotated[int | None, Header(ge=0)] = None,
+    after: Seen = 0,
+    last_event_id: Annotated[int | None, Header(ge=0, le=LARGEST)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """`status`, `generation` and `result` as they come; `done` is the last one.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.deps import CatalogDep, StoreDep
+from app.deps import CatalogDep, Seen, StoreDep
 from app.schemas import GenerationPublic, JobPublic, Listing, page
 from jobs.admission import admit
 from jobs.models import JobRow, Status
@@ -14,6 +14,7 @@ from jobs.store import JobStore
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
+JOB_ID = r"^job_[0-9a-f]{20}$"
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
@@ -26,7 +27,7 @@ def create_job(spec: JobSpec, store: StoreDep, catalog: CatalogDep) -> JobPublic
 @router.get("", summary="List jobs, the newest first")
 def list_jobs(
     store: StoreDep,
-    after: str | None = None,
+    after: Annotated[str | None, Query(pattern=JOB_ID, description="id of the last seen")] = None,
     status: Status | None = None,
     limit: Limit = 20,
 ) -> Listing[JobPublic]:
@@ -48,7 +49,7 @@ def cancel_job(job_id: str, store: StoreDep) -> JobPublic:
 def list_generations(
     job_id: str,
     store: StoreDep,
-    after: Annotated[int, Query(ge=0, description="number of the last generation seen")] = 0,
+    after: Seen = 0,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Listing[GenerationPublic]:
     rows = store.generations(job_id, after=after, limit=limit + 1)

@@ -4,13 +4,14 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from app.deps import CatalogDep, ServiceDep, StoreDep
 from app.errors import BadField, NoPromptYet, NoReportYet, WrongFormat
 from app.schemas import Listing, PredictionPublic, PromptPublic
 from jobs import prompts
 from jobs.catalog import Catalog
+from jobs.methods import Spec
 from jobs.models import JobRow, PromptRow
 from jobs.prompts import SoftPrompt, TextPrompt
 from jobs.serving import Served
@@ -22,14 +23,24 @@ router = APIRouter(prefix="/api/jobs", tags=["prompts"])
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 
 
-class PredictBody(BaseModel):
+def _shape(given: Any) -> str:
+    """In brackets, so that the place of an error is told without it."""
+    return "[columns]" if isinstance(given, dict) else "[text]"
+
+
+Input = Annotated[
+    Annotated[Text, Tag("[text]")] | Annotated[dict[str, Text], Tag("[columns]")],
+    Discriminator(_shape),
+]
+
+
+class PredictBody(Spec):
     """Inputs to label: texts, or one object of columns each."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"inputs": ["Where is my parcel?"], "baseline": True}]},
     )
-    inputs: list[Text | dict[str, Text]] = Field(min_length=1, max_length=1000)
+    inputs: list[Input] = Field(min_length=1, max_length=1000)
     baseline: bool = Field(False, description="answer with the baseline prompt as well")
 
 
@@ -74,6 +85,11 @@ def predict(
 
 @router.get("/{job_id}/report", summary="Tuned against baseline on the test split")
 def read_report(job_id: str, store: StoreDep) -> dict[str, Any]:
+    """Accuracies with intervals, the exact McNemar test, confusion and every changed answer."""
+    return public_report(store, job_id)
+
+
+def public_report(store: JobStore, job_id: str) -> dict[str, Any]:
     job, row = store.job(job_id), store.report(job_id)
     if row is None:
         raise NoReportYet(f"job {job_id} is {job.status}; the report comes when it has succeeded")

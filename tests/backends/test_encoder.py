@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from backends.base import BackendRefused, Query
-from backends.batching import plan
 from backends.encoder import Encoder, _folder
 
 TEXTS = [
@@ -182,13 +181,13 @@ def test_a_folder_is_read_with_its_own_limits(tiny):
     assert word == "good"
 
 
-def test_threads_are_set_for_the_process(tiny_folder):
+def test_any_number_of_threads_gives_the_same_bits_and_leaves_torch_as_it_was(tiny_folder):
     before = torch.get_num_threads()
-    try:
-        Encoder(str(tiny_folder), threads=1)
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
+    soft = np.full((3, 2, 16), 0.1, np.float32)
+    queries = [Query(text, soft=soft if n % 2 else None) for n, text in enumerate(TEXTS * 40)]
+    one, three = (Encoder(str(tiny_folder), threads=n) for n in (1, 3))
+    assert (one.score(queries, ["good"]) == three.score(queries, ["good"])).all()
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import pytest
+from sqlmodel import select
 
 from backends.registry import UnknownBackend
 from jobs.catalog import (
@@ -101,7 +102,7 @@ def test_half_a_dataset_is_never_stored(catalog, database, monkeypatch):
 
 def examples(database: Database, id_: str) -> int:
     with database.reading() as session:
-        return session.query(ExampleRow).filter_by(dataset_id=id_).count()
+        return len(session.exec(select(ExampleRow).where(ExampleRow.dataset_id == id_)).all())
 
 
 def test_deleting_takes_the_rows_along(catalog, database):
@@ -168,7 +169,7 @@ def test_bad_ids(id_, catalog):
     ("filename", "id_"),
     [
         ("My Tickets (2).csv", "my-tickets-2"),
-        ("tickets.csv", "tickets"),
+        ("tickets.v2.csv", "tickets.v2"),
         ("../../etc/passwd", "passwd"),
         ("Größe.tsv", "gr-e"),
         ("日本.csv", "dataset"),
@@ -179,4 +180,4 @@ def test_bad_ids(id_, catalog):
 )
 def test_names_of_files_as_ids(filename, id_, catalog):
     assert slug(filename) == id_
-    assert catalog.add_dataset(slug(filename), POOL, Reading(shots=3)).id == id_ or id_ == "tickets"
+    assert catalog.add_dataset(slug(filename), POOL, Reading(shots=3)).id == id_

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from sqlmodel import SQLModel
 import jobs.models  # noqa: F401  registers the tables
 from jobs.database import BUSY_TIMEOUT, Database
 from jobs.models import CheckpointRow, JobRow, Status, now
+from tests.conftest import eventually
 
 ROOT = Path(__file__).parents[2]
 COUNT = """
@@ -21,7 +21,7 @@ import sys
 from jobs.database import Database
 from jobs.models import JobRow
 database = Database(sys.argv[1])
-for _ in range(int(sys.argv[2])):
+for _ in range(200):
     with database.writing() as session:
         session.get(JobRow, "counter").queries += 1
 """
@@ -40,6 +40,16 @@ def count(database, times):
             session.get(JobRow, "counter").queries += 1  # reads, then writes
 
 
+def start(script, *arguments):
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+
+
+def ended_well(process):
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors.decode()
+
+
 def counted(database):
     with database.reading() as session:
         return session.get(JobRow, "counter").queries
@@ -55,10 +65,9 @@ def counted(database):
     ],
 )
 def test_every_connection_is_tuned(database, pragma, value):
-    for session_of in (database.reading, database.writing):
-        with session_of() as one, session_of() if session_of == database.reading else one as two:
-            for session in (one, two):
-                assert session.exec(text(f"PRAGMA {pragma}")).scalar() == value
+    with database.reading() as one, database.reading() as two, database.writing() as three:
+        for session in (one, two, three):
+            assert session.exec(text(f"PRAGMA {pragma}")).scalar() == value
 
 
 def test_the_migrated_schema_is_the_models_schema(database):
@@ -74,20 +83,14 @@ def test_migrating_again_changes_nothing(counter):
 
 
 def test_several_services_may_start_at_once(tmp_path):
-    databases = [Database(f"sqlite:///{tmp_path}/new.db") for _ in range(2)]
-    with ThreadPoolExecutor(2) as pool:
-        # Alembic's context is one a process, so the two take turns, on connections of their own
-        lock = threading.Lock()
-
-        def migrate(database):
-            with lock:
-                database.migrate()
-
-        list(pool.map(migrate, databases))
-    for database in databases:
-        with database.writing() as session:
-            session.add(JobRow(id=str(id(database)), spec={}))
-        database.close()
+    database = Database(f"sqlite:///{tmp_path}/new.db")
+    migrate = "import sys; from jobs.database import Database; Database(sys.argv[1]).migrate()"
+    other = start(migrate, database.url)
+    database.migrate()
+    ended_well(other)
+    with database.writing() as session:
+        session.add(JobRow(id="counter", spec={}))
+    database.close()
 
 
 def test_a_failed_transaction_leaves_nothing(counter):
@@ -127,13 +130,11 @@ def test_threads_never_find_the_database_locked(counter):
 
 
 def test_processes_never_find_the_database_locked(counter):
-    command = [sys.executable, "-c", COUNT, counter.url, "100"]
-    others = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) for _ in range(2)]
-    count(counter, 100)
-    for other in others:
-        _, errors = other.communicate(timeout=60)
-        assert other.returncode == 0, errors.decode()
-    assert counted(counter) == 300
+    other = start(COUNT, counter.url)
+    eventually(lambda: counted(counter), 60)
+    count(counter, 200)  # while the other one does the same
+    ended_well(other)
+    assert counted(counter) == 400
 
 
 def test_instants_keep_their_zone(counter):

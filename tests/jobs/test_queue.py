@@ -213,11 +213,9 @@ def test_a_job_that_kills_its_runners_fails(crash, store, queue, enqueue):
 
 def test_a_recorded_generation_forgives_crashes(store, queue, enqueue):
     job = enqueue()
-    number = 0
-    for _ in range(3):
+    for number in (1, 2, 3):
         for _ in range(MAX_CRASHES - 1):
             assert crash_by_release(queue, store) is not None
-        number += 1
         write(queue, held := queue.claim("a"), number)
         assert store.job(job.id).crashes == 0
         queue.hand_back(held)

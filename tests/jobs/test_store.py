@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm.exc import DetachedInstanceError
 
 from jobs.models import CheckpointRow, GenerationRow, PromptRow, Status, TimingRow
 from jobs.spec import JobSpec
@@ -176,6 +176,6 @@ def test_prompts_in_lists_leave_their_content_where_it_is(store, queue, enqueue)
     listed = store.incumbents([job.id, without.id])
     assert list(listed) == [job.id]
     assert (listed[job.id].text, listed[job.id].dev_accuracy) == ("hi", 0.75)
-    with pytest.raises(InvalidRequestError):
+    with pytest.raises(DetachedInstanceError):
         _ = listed[job.id].content
     assert store.incumbents([]) == {}

@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.web.fake_api import FakeApi, create_api
+from tests.web.fake_api import FakeApi
+from tests.web.fake_routes import create_api
 from web.pages import CONTENT_SECURITY_POLICY, mount_pages
 
 FLAGS = [
@@ -25,6 +26,7 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+NO_PLOTLY = "window.Plotly = { react: async () => {} };"
 WATCH_POLICY = """addEventListener('securitypolicyviolation',
     (event) => console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`))"""
 
@@ -125,10 +127,19 @@ def complaints() -> Complaints:
 
 
 @pytest.fixture
-def page(chromium: Browser, site: Site, complaints: Complaints) -> Iterator[Page]:
+def real_plotly() -> None:
+    """Asked for by the tests that look at figures: plotly takes a second to parse."""
+
+
+@pytest.fixture
+def page(
+    request: pytest.FixtureRequest, chromium: Browser, site: Site, complaints: Complaints
+) -> Iterator[Page]:
     """A page that fails its test on a console error, a CSP violation or a request elsewhere."""
     context = chromium.new_context(viewport={"width": 1400, "height": 900})
     context.add_init_script(WATCH_POLICY)
+    if "real_plotly" not in request.fixturenames:
+        context.route("**/plotly.min.js*", lambda route: route.fulfill(body=NO_PLOTLY))
     page = context.new_page()
     page.set_default_timeout(5000)
 

@@ -1,5 +1,7 @@
 """The other pages in a real browser: first visit, list, form, datasets, small screens, dark."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -8,8 +10,9 @@ from tests.web.conftest import Complaints, Site
 from tests.web.fake_api import Refused
 
 pytestmark = pytest.mark.browser
+with_plotly = pytest.mark.usefixtures("real_plotly")
 
-GOOD = {"name": "mine.csv", "mimeType": "text/csv", "buffer": b"text,label\nhello,yes\n"}
+GOOD = b"text,label\nhello,yes\n"
 BAD = {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"text,topic\nhello,yes\n"}
 
 
@@ -55,13 +58,16 @@ def test_the_list_is_inert_and_keeps_itself_fresh(page: Page, site: Site) -> Non
     job_id = site.api.add(samples.job("job_live", "running", name=samples.SCRIPT))
     site.api.begin(job_id)
     site.api.runner_alive = False
+    page.clock.install()
     page.goto(site.url, wait_until="domcontentloaded")
     line = page.locator("#row-job_live")
     expect(line.get_by_role("link")).to_have_text(samples.SCRIPT)
     expect(page.locator("#runners")).to_contain_text("No runner is alive")
     site.api.advance(job_id, 2)
-    expect(line).to_contain_text("4,224 of 40,000")
+    page.clock.run_for(2000)
+    expect(line).to_contain_text("4,224 of 40,000 queries")
     site.api.finish(job_id)
+    page.clock.run_for(2000)
     expect(line).to_contain_text("improved")
     expect(line).to_contain_text("succeeded")
 
@@ -148,14 +154,18 @@ def test_an_upload_shows_what_was_read_or_the_apis_error(
     assert site.api.uploads[-1] == {"label_column": "topic"}
 
 
-def test_a_file_can_be_dropped(page: Page, site: Site) -> None:
+def test_a_file_can_be_dropped(page: Page, site: Site, tmp_path: Path) -> None:
     page.goto(f"{site.url}/datasets", wait_until="domcontentloaded")
     expect(page.locator("#list")).to_contain_text("tickets")
-    data = page.evaluate_handle(
-        """() => { const data = new DataTransfer();
-          data.items.add(new File(['text,label\\nhi,yes\\n'], 'mine.csv')); return data; }"""
-    )
-    page.dispatch_event(".drop", "drop", {"dataTransfer": data})
+    file = tmp_path / "mine.csv"
+    file.write_bytes(GOOD)
+    box = page.locator(".drop").bounding_box()
+    assert box is not None
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
+        place = {"x": box["x"] + 30, "y": box["y"] + 20}
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data, **place})
     expect(page.locator("#list")).to_contain_text("mine")
     expect(page.locator("#file-hint")).to_contain_text("184 rows read")
 
@@ -172,6 +182,7 @@ def test_rows_by_split_and_their_text_is_inert(page: Page, site: Site) -> None:
     expect(page.locator("#rows tbody tr").nth(1)).to_contain_text("test row 2")
 
 
+@with_plotly
 @pytest.mark.parametrize("path", ["/", "/jobs/new", "/datasets", "/datasets/tickets", "/jobs/a"])
 def test_390_pixels_are_enough(page: Page, site: Site, path: str) -> None:
     job_id = site.api.add(samples.job("a", "running", name="word" * 30))
@@ -195,6 +206,7 @@ def test_dark_by_the_system_and_by_the_button(page: Page, site: Site) -> None:
     assert page.evaluate(background) == "rgb(246, 247, 250)"
 
 
+@with_plotly
 def test_a_figure_follows_the_theme(page: Page, site: Site) -> None:
     job_id = site.api.add(samples.job("a", "running"))
     page.goto(f"{site.url}/jobs/{job_id}", wait_until="domcontentloaded")

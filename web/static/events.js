@@ -7,14 +7,12 @@ const POLL = 2000; // ms
 const GIVE_UP = 3; // failures in a row before polling
 const TRY_STREAM = 5; // polls between two tries of the stream
 
-/** @typedef {'live'|'reconnecting'|'polling'|'ended'} Connection
- * @typedef {{event: (type: string, data: any) => void, state: (state: Connection) => void,
- *   poll: () => Promise<boolean>}} Handlers `poll` fetches what is new and says whether the job has ended */
-
-/** @param {string} base address of the job @param {Handlers} handlers */
-export function watch(base, handlers) {
-  /** @type {EventSource|null} */
-  let source = null;
+/** @typedef {'live'|'reconnecting'|'polling'|'ended'} Connection */
+/** `news` says that something happened; `poll` fetches what is new and says whether the job has ended.
+ * @param {string} base address of the job
+ * @param {{news: () => void, state: (state: Connection) => void, poll: () => Promise<boolean>}} handlers */
+export function watch(base, { news, state, poll }) {
+  /** @type {EventSource|null} */ let source = null;
   let [last, failures, polls, timer, ended] = ['', 0, 0, 0, false];
 
   function close() {
@@ -26,14 +24,14 @@ export function watch(base, handlers) {
   function end() {
     ended = true;
     close();
-    handlers.state('ended');
+    state('ended');
   }
 
   function open() {
     close();
     if (ended || document.hidden) return;
     source = new EventSource(`${base}/events${last && `?after=${encodeURIComponent(last)}`}`);
-    source.onopen = () => { failures = 0; handlers.state('live'); };
+    source.onopen = () => { failures = 0; state('live'); };
     source.onerror = lost;
     for (const type of ['status', 'generation', 'result', 'done']) source.addEventListener(type, receive);
   }
@@ -41,7 +39,7 @@ export function watch(base, handlers) {
   /** @param {MessageEvent} message */
   function receive(message) {
     last = message.lastEventId || last;
-    handlers.event(message.type, JSON.parse(message.data));
+    news();
     if (message.type === 'done') end();
   }
 
@@ -49,20 +47,17 @@ export function watch(base, handlers) {
     close();
     failures += 1;
     polls = 0;
-    handlers.state(failures < GIVE_UP ? 'reconnecting' : 'polling');
-    timer = failures < GIVE_UP ? setTimeout(open, RETRY * failures) : setTimeout(poll, 0);
+    state(failures < GIVE_UP ? 'reconnecting' : 'polling');
+    timer = failures < GIVE_UP ? setTimeout(open, RETRY * failures) : setTimeout(ask, 0);
   }
 
-  async function poll() {
+  async function ask() {
     try {
-      if (await handlers.poll()) return end();
-      handlers.state('polling');
-    } catch {
-      handlers.state('reconnecting');
-    }
+      if (await poll()) { end(); return; }
+      state('polling');
+    } catch { state('reconnecting'); }
     polls += 1;
-    if (!document.hidden && !ended) timer = setTimeout(polls % TRY_STREAM ? poll : open, POLL);
-    return undefined;
+    if (!document.hidden && !ended) timer = setTimeout(polls % TRY_STREAM ? ask : open, POLL);
   }
 
   document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));

@@ -1,207 +1,143 @@
 // @ts-check
 // The page of one job: its numbers and curves while it goes on, its state when it has ended.
-import { ApiError, describe, get, post } from './api.js';
-import { $, fill, h, paint, say, show } from './dom.js';
+import { describe, get, post } from './api.js';
+import { $, fill, h, say, show, write } from './dom.js';
 import { watch } from './events.js';
-import { DASH, count, counted, duration, nats, percent, points } from './format.js';
+import { count, DASH, duration, nats, percent, points, speed } from './format.js';
 import { drawFigure, showReport } from './report.js';
 import { setUpTrying } from './try.js';
 
 const root = $('#job');
 const base = `/api/jobs/${encodeURIComponent(root.dataset.job)}`;
 const ENDED = ['succeeded', 'failed', 'cancelled'];
-const PAUSE = 1000; // ms between two refreshes, however fast generations come
-
-/** @type {any} */ let job = null;
-/** @type {any} */ let best = null; // the generation with the lowest train loss
-let [number, busy, again] = [0, false, false];
-
+const PAUSE = 500; // ms from an event to the next look, however fast events come
+const AGAIN = 2000; // ms until a look that failed is tried again
+const CONNECTION = {
+  live: '', ended: '', polling: 'No live connection: asking every 2 seconds instead.', reconnecting: 'Connection lost: reconnecting…',
+};
 const PHASES = {
   queued: () => 'Waiting for a runner',
-  running: () => (number || job.progress.generation ? 'Searching' : job.baseline ? 'In the first generation' : 'Measuring the baseline first'),
+  running: () => (job.progress.generation ? 'Searching' : job.baseline ? 'In the first generation' : 'Measuring the baseline first'),
   paused: () => 'Paused: the endpoint does not answer; it goes on by itself',
   succeeded: () => (job.termination_reason === 'converged' ? 'Finished: the search converged' : 'Finished: the budget is spent'),
   failed: () => 'Failed',
   cancelled: () => 'Cancelled: the best prompt so far is kept',
 };
 
-function drawHeader() {
-  const { spec } = job;
-  document.title = `${job.name ?? job.id} · Gradless`;
-  fill(root, {
-    name: job.name ?? job.id, id: job.id, endpoint: spec.endpoint, dataset: spec.dataset,
-    method: spec.method.name, preset: spec.method.preset ?? DASH, seed: String(spec.seed ?? DASH),
-  });
-  paint($('#status'), job.status);
-  $('#dataset-link').href = `/datasets/${encodeURIComponent(spec.dataset)}`;
-  show('#meta');
-  show('#cancel', !ENDED.includes(job.status));
-  show('#again', ENDED.includes(job.status));
-  show('#download-json', Boolean(job.incumbent));
-  show('#download-safetensors', job.incumbent?.kind === 'soft');
-  show('#download-report', job.status === 'succeeded');
-  const text = JSON.stringify(spec, null, 2);
-  $('#spec').textContent = text;
-  $('#curl').textContent = `curl -X POST ${location.origin}/api/jobs \\\n  -H 'content-type: application/json' \\\n`
-    + `  -d '${text.replaceAll("'", "'\\''")}'`;
-}
+/** @type {any} */ let job = null;
+/** @type {any} */ let best = null; // the generation with the lowest train loss
+let [number, timer] = [0, 0]; // of the last generation seen; of the next look
 
-function drawProgress() {
-  const { progress } = job;
-  const going = job.status === 'running';
-  $('#progress').value = progress.fraction ?? 0;
-  fill(root, {
-    phase: PHASES[/** @type {keyof PHASES} */ (job.status)]?.() ?? job.status,
-    percent: `${percent(progress.fraction, 0)} of the budget`,
+function texts() {
+  const { spec, progress, baseline, incumbent, error } = job;
+  const gain = baseline && incumbent ? `${points(incumbent.dev_accuracy - baseline.dev_accuracy)}, ` : '';
+  const none = 'no generation yet';
+  return {
+    name: job.name ?? job.id, id: job.id, status: job.status, endpoint: spec.endpoint, dataset: spec.dataset,
+    method: spec.method.name, preset: spec.method.preset ?? DASH, seed: String(spec.seed ?? DASH),
+    phase: PHASES[job.status]?.() ?? job.status,
+    percent: `${percent(progress.fraction)} of the budget`,
     queries: `${count(progress.queries)} of ${count(progress.budget)}`,
     queriesLeft: count(Math.max(0, progress.budget - progress.queries)),
-    generation: progress.generation ? count(progress.generation) : DASH,
-    speed: progress.queries_per_second ? `${count(progress.queries_per_second)}\u00a0queries/s` : DASH,
-    seconds: duration(progress.seconds),
-    secondsLeft: going ? duration(progress.seconds_left) : DASH,
+    generation: count(progress.generation || null), speed: speed(progress.queries_per_second),
+    seconds: duration(progress.seconds), secondsLeft: job.status === 'running' ? duration(progress.seconds_left) : DASH,
     share: percent(progress.optimizer_share),
-  });
-}
-
-function drawCards() {
-  const { baseline, incumbent } = job;
-  const gain = baseline && incumbent ? `${points(incumbent.dev_accuracy - baseline.dev_accuracy)}, ` : '';
-  fill(root, {
     baseline: percent(baseline?.dev_accuracy),
     baselineHint: !baseline ? 'not measured yet' : baseline.prompt ? 'your own prompt' : 'the empty prompt',
     incumbent: percent(incumbent?.dev_accuracy),
-    incumbentHint: incumbent ? `${gain}generation ${count(incumbent.generation)}` : 'no generation yet',
+    incumbentHint: incumbent ? `${gain}generation ${count(incumbent.generation)}` : none,
     trainLoss: nats(best?.train_loss),
-    trainLossHint: best ? `champion of generation ${count(best.number)}` : 'no generation yet',
-  });
-}
-
-function drawPrompt() {
-  const { incumbent } = job;
-  const soft = incumbent?.kind === 'soft';
-  show('#prompt-none', !incumbent);
-  show('#prompt-text', Boolean(incumbent) && !soft);
-  show('#prompt-soft', soft);
-  fill(root, {
+    trainLossHint: best ? `champion of generation ${count(best.number)}` : none,
     promptFrom: incumbent ? `${incumbent.kind}, generation ${count(incumbent.generation)}, dev loss ${nats(incumbent.dev_loss)}` : '',
-    template: job.spec.task?.template ?? '{prompt} {text}',
-  });
-  $('#prompt-text').textContent = incumbent?.text === '' ? '(the empty prompt)' : incumbent?.text ?? '';
-  const words = (incumbent?.nearest_words ?? []).map((/** @type {[string, number]} */ [word, cosine]) => (
-    h('li', {}, word, h('small', {}, cosine.toFixed(2)))));
-  $('#words').replaceChildren(...words);
-}
-
-function drawFailure() {
-  show('#failure', job.status === 'failed');
-  const { message = 'No reason was recorded.', param, code } = job.error ?? {};
-  const named = [param && `field: ${param}`, code].filter(Boolean).join(', ');
-  fill(root, {
-    failure: named ? `${message} (${named})` : message,
-    advice: 'Nothing measured so far is lost. Put the cause right, then press “Run again…”: the form opens with these settings.',
-  });
+    promptText: incumbent?.text === '' ? '(the empty prompt)' : incumbent?.text ?? '',
+    template: spec.task?.template ?? '{prompt} {text}',
+    failure: error ? describe(error) : 'No reason was recorded.',
+  };
 }
 
 function draw() {
+  const { incumbent, spec, status } = job;
+  const [ended, soft] = [ENDED.includes(status), incumbent?.kind === 'soft'];
+  fill(root, texts());
+  show({
+    '#skeleton': false, '#body': true, '#status': true, '#meta': true, '#failure': status === 'failed',
+    '#cancel': !ended, '#again': ended, '#download-json': incumbent, '#download-safetensors': soft,
+    '#download-report': status === 'succeeded', '#prompt-none': !incumbent, '#prompt-text': incumbent && !soft, '#prompt-soft': soft,
+  });
   root.removeAttribute('aria-busy');
-  show('#skeleton', false);
-  show('#body');
-  drawHeader();
-  drawProgress();
-  drawCards();
-  drawPrompt();
-  drawFailure();
-  trying(job);
-  if (job.status === 'succeeded') showReport(base, job);
+  document.title = `${job.name ?? job.id} · Gradless`;
+  $('#status').dataset.status = status;
+  $('#dataset-link').href = `/datasets/${encodeURIComponent(spec.dataset)}`;
+  $('#progress').value = job.progress.fraction ?? 0;
+  $('#words').replaceChildren(...(incumbent?.nearest_words ?? []).map(([word, cosine]) => h('li', {}, word, h('small', {}, cosine.toFixed(2)))));
+  const text = JSON.stringify(spec, null, 2);
+  write($('#spec'), text);
+  write($('#curl'), `curl -X POST ${location.origin}/api/jobs \\\n  -H 'content-type: application/json' \\\n  -d '${text.replaceAll("'", "'\\''")}'`);
+  updateTrying(job);
+  if (status === 'succeeded') showReport(base, job);
 }
 
-/** @param {any} generation */
-function learn(generation) {
-  number = Math.max(number, generation.number);
-  if (generation.train_loss !== null && (!best || generation.train_loss < best.train_loss)) best = generation;
-}
+const drawCurves = () => ['loss', 'accuracy'].forEach((name) => drawFigure(base, name));
 
-const drawCurves = () => Promise.all(['loss', 'accuracy'].map((name) => drawFigure(base, name)));
-
-/** Job and curves again: at most one at a time, and one a second. */
-async function refresh() {
-  again = true;
-  if (busy) return;
-  busy = true;
-  while (again) {
-    again = false;
-    try {
-      job = await get(base);
-      draw();
-      await drawCurves();
-    } catch { /* the connection line says it; the next event or poll comes here again */ }
-    await new Promise((resume) => { setTimeout(resume, PAUSE); });
-  }
-  busy = false;
-}
-
-/** What is new, without the stream. @returns {Promise<boolean>} */
-async function poll() {
+/** Fetches what is new and draws it. @returns {Promise<boolean>} whether the job has ended */
+async function look() {
+  job = await get(base);
   for (let more = true; more;) {
     const page = await get(`${base}/generations?after=${number}&limit=1000`);
-    page.data.forEach(learn);
+    for (const one of page.data) {
+      number = Math.max(number, one.number);
+      if (one.train_loss !== null && !(best?.train_loss <= one.train_loss)) best = one;
+    }
     more = page.has_more && page.data.length > 0;
   }
-  job = await get(base);
   draw();
   drawCurves();
   return ENDED.includes(job.status);
 }
 
-/** @param {string} type @param {any} data */
-function receive(type, data) {
-  if (type === 'generation') learn(data);
-  if (type === 'status' && data.job) { job = data.job; draw(); }
-  refresh();
-}
+/** @type {Promise<any>} */ let looking = Promise.resolve(); // one look after the other
 
-const LINES = { live: '', ended: '', polling: 'No live connection: asking every 2 seconds instead.', reconnecting: 'Connection lost: reconnecting…' };
+function lookSoon(pause = PAUSE) {
+  timer ||= setTimeout(() => {
+    timer = 0;
+    looking = looking.then(look).catch(() => lookSoon(AGAIN));
+  }, pause);
+}
 
 async function cancel() {
   const dialog = $('#confirm');
-  dialog.returnValue = 'no';
-  dialog.showModal();
-  await new Promise((closed) => { dialog.addEventListener('close', closed, { once: true }); });
   if (dialog.returnValue !== 'yes') return;
+  dialog.returnValue = '';
   $('#cancel').disabled = true;
-  try {
-    job = await post(`${base}/cancel`);
-    draw();
-    say('#problem');
-  } catch (error) {
-    say('#problem', describe(error));
-  }
+  await post(`${base}/cancel`).then(() => say('#problem'), (error) => say('#problem', describe(error)));
   $('#cancel').disabled = false;
+  lookSoon(0);
 }
 
-const trying = setUpTrying(base);
+/** @param {import('./events.js').Connection} connection */
+function state(connection) {
+  root.dataset.connection = connection;
+  say('#connection', CONNECTION[connection]);
+}
 
 async function start() {
   try {
-    job = await get(base);
+    const ended = await look();
+    say('#problem');
+    if (!ended) watch(base, { news: lookSoon, poll: look, state });
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 404) {
+    if (error.status === 404) {
+      show({ '#job': false, '#missing': true });
+      write($('#missing-message'), describe(error));
+    } else {
       say('#problem', `${describe(error)} Trying again…`);
-      setTimeout(start, 2000);
-      return;
+      setTimeout(start, AGAIN);
     }
-    $('#missing-message').textContent = describe(error);
-    root.hidden = true;
-    show('#missing');
-    return;
   }
-  say('#problem');
-  draw();
-  if (ENDED.includes(job.status)) { await poll(); return; }
-  refresh();
-  watch(base, { event: receive, poll, state: (state) => say('#connection', LINES[state]) });
 }
 
-$('#cancel').addEventListener('click', cancel);
+const updateTrying = setUpTrying(base);
+$('#cancel').addEventListener('click', () => $('#confirm').showModal());
+$('#confirm').addEventListener('close', cancel);
 document.addEventListener('themechange', drawCurves);
 start();

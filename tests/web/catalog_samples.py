@@ -1,0 +1,74 @@
+"""What the fake /api offers: one endpoint, and a method it can do and one it cannot."""
+
+from tests.web.samples import NOW
+
+ENDPOINTS = [
+    {
+        "object": "endpoint",
+        "id": "minilm",
+        "kind": "encoder",
+        "model": "minilm",
+        "options": {"scale": 20.0},
+        "capabilities": ["text_prompts", "soft_prompts"],
+        "built_in": True,
+        "created_at": NOW,
+    }
+]
+
+METHODS = [
+    {
+        "object": "method",
+        "name": "bbt",
+        "title": "BBT: black-box tuning",
+        "summary": "CMA-ES on a random subspace of the soft prompt.",
+        "citation": "Sun et al. 2022, arXiv:2201.03514",
+        "needs": ["soft_prompts"],
+        "presets": {
+            "paper": {"intrinsic_dim": 500, "population_size": 20, "antithetic": False},
+            "fast": {"intrinsic_dim": 100, "population_size": 20, "antithetic": True},
+        },
+        "schema": {
+            "type": "object",
+            "properties": {
+                "name": {"const": "bbt"},
+                "intrinsic_dim": {
+                    "type": "integer",
+                    "minimum": 2,
+                    "default": 500,
+                    "description": "Dimension of the space that is searched.",
+                },
+                "population_size": {
+                    "anyOf": [{"type": "integer", "minimum": 2}, {"type": "null"}],
+                    "default": None,
+                    "description": "Prompts tried in one generation.",
+                },
+                "sigma0": {
+                    "type": "number",
+                    "default": 1.0,
+                    "exclusiveMinimum": 0,
+                    "description": "First step size of CMA-ES.",
+                },
+                "step_size": {
+                    "enum": ["csa", "tpa"],
+                    "default": "csa",
+                    "description": "How the step size adapts.",
+                },
+                "antithetic": {
+                    "type": "boolean",
+                    "default": False,
+                    "description": "Try each prompt and its mirror image.",
+                },
+            },
+        },
+    },
+    {
+        "object": "method",
+        "name": "rlprompt",
+        "title": "RLPrompt",
+        "summary": "Soft Q-learning of a token policy.",
+        "citation": "Deng et al. 2022, arXiv:2205.12548",
+        "needs": ["ranks_vocabulary"],
+        "presets": {"paper": {}},
+        "schema": {"type": "object", "properties": {}},
+    },
+]
