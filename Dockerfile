@@ -7,8 +7,8 @@ RUN pip install --no-cache-dir uv==0.13.8 \
     && uv pip install --system --no-cache --compile-bytecode \
         --constraint constraints.txt --requirement pyproject.toml --extra local
 COPY . .
-RUN useradd --create-home gradless && mkdir /data && chown gradless /data
-USER gradless
+RUN useradd --uid 1000 --create-home gradless && mkdir /data && chown 1000 /data
+USER 1000
 
 ENV GRADLESS_HOST=0.0.0.0 GRADLESS_PORT=8000 GRADLESS_DATA=/data HF_HUB_OFFLINE=1
 VOLUME /data

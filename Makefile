@@ -39,6 +39,7 @@ lint: $(READY) ## style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/hadolint Dockerfile
 
 format: $(READY) ## put the code into its form
 	@$(BIN)/ruff format .

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from pydantic import ValidationError
@@ -42,8 +43,16 @@ def _settings() -> Settings:
         return Settings(**given)
     except ValidationError as error:
         for each in error.errors():
-            print(f"gradless: {each['msg']}", file=sys.stderr)  # noqa: T201
+            print(f"gradless: {_sentence(each)}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+
+
+def _sentence(error: Any) -> str:
+    """Which setting, and what it should be; the check of several says both itself."""
+    if not error["loc"]:
+        return str(error["ctx"]["error"])
+    wanted = error["msg"][:1].lower() + error["msg"][1:]
+    return f"{error['loc'][0]}: {wanted}; got {error['input']!r}"
 
 
 if __name__ == "__main__":

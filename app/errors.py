@@ -106,6 +106,7 @@ class Answer(NamedTuple):
     param: str | None = None
 
 
+REFUSALS = (400, 401, 403, 404, 405, 409, 413, 422, 500, 503)  # statuses that any route may answer
 INVALID, MISSING, CONFLICT = "invalid_request_error", "not_found_error", "conflict_error"
 
 ANSWERS: dict[type[Exception], Answer] = {
@@ -140,15 +141,15 @@ def add_error_handlers(app: FastAPI) -> None:
 def error_response(
     status: int, message: str, type_: str, param: str | None, code: str | None
 ) -> JSONResponse:
-    """The envelope; a conflict also says that asking again will not help (OpenAI's clients do)."""
+    """The envelope; a conflict also tells OpenAI's clients that asking again will not help."""
     body = {
         "message": _encodable(message),
         "type": type_,
         "param": param and _encodable(param),
         "code": code,
     }
-    headers = {"x-should-retry": "false"} if status == 409 else None
-    return JSONResponse({"error": body}, status, headers)
+    headers = {401: {"www-authenticate": "Bearer"}, 409: {"x-should-retry": "false"}}
+    return JSONResponse({"error": body}, status, headers.get(status))
 
 
 def unforeseen(method: str, path: str, error: Exception) -> JSONResponse:

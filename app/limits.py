@@ -98,8 +98,9 @@ class Gate:
 
     def _has_key(self, headers: Headers) -> bool:
         key = self._settings.api_key.get_secret_value()
-        given = headers.get("authorization", "").removeprefix("Bearer ")
-        return not key or hmac.compare_digest(given.encode(), key.encode())
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        right = hmac.compare_digest(given.encode(), key.encode())
+        return not key or (right and scheme.lower() == "bearer")
 
 
 def _is_local(host: str) -> bool:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from app.deps import Service
-from app.errors import ErrorEnvelope, add_error_handlers
+from app.errors import REFUSALS, ErrorEnvelope, add_error_handlers
 from app.limits import Gate
 from app.routes import catalog, datasets, events, figures, health, jobs, prompts
 from app.routes.health import VERSION
@@ -20,9 +20,7 @@ from jobs.store import JobStore
 from jobs.supervisor import Supervisor
 from web.pages import mount_pages
 
-ERRORS = {
-    code: {"model": ErrorEnvelope} for code in (400, 401, 403, 404, 405, 409, 413, 422, 500, 503)
-}
+ERRORS = {code: {"model": ErrorEnvelope} for code in REFUSALS}
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -128,9 +128,7 @@ def _baseline_level(
     if value is None:
         return []
     shown = value * 100 if unit == PERCENT else value
-    text = f"{shown:.1f} %" if unit == PERCENT else f"{shown:.3f} nats"
-    name = f"Baseline, dev: {text}"
-    return [level(name, shown, _until(job, generations), unit, theme.muted)]
+    return [level("Baseline, dev", shown, _until(job, generations), unit, theme.muted)]
 
 
 def _curves_layout(
@@ -170,9 +168,8 @@ def _test_points(job: Object, theme: Theme) -> list[Trace]:
     if tuned.get("accuracy") is None:
         return []
     mean, low, high = (100 * tuned[key] for key in ("accuracy", "low", "high"))
-    name = f"Tuned, test: {mean:.1f} %"
     at = (float(result.get("queries") or job["progress"]["queries"]), mean)
-    return [interval_point(name, at, (low, high), PERCENT, theme.test)]
+    return [interval_point("Tuned, test", at, (low, high), PERCENT, theme.test)]
 
 
 def _is_scored(report: Object, which: str) -> bool:

@@ -1,6 +1,7 @@
 """A job's events as they happen, over Server-Sent Events."""
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import anyio
@@ -9,13 +10,19 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.deps import LARGEST, Seen, StoreDep
+from app.errors import REFUSALS
 from app.routes.jobs import public_job
 from app.schemas import GenerationPublic
-from jobs.models import EventRow
+from jobs.models import ENDED, EventRow
 from jobs.store import JobStore
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
+ENVELOPE = {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}
+ERRORS: dict[int | str, dict[str, Any]] = {  # in JSON, though the stream is not
+    code: {"description": HTTPStatus(code).phrase, "content": {"application/json": ENVELOPE}}
+    for code in REFUSALS
+}
 LOOK = 0.25  # seconds between two looks at the events table
 
 
@@ -24,7 +31,12 @@ def _existing(job_id: str, store: StoreDep) -> str:
     return store.job(job_id).id
 
 
-@router.get("/{job_id}/events", summary="Follow a job (SSE)", response_class=EventSourceResponse)
+@router.get(
+    "/{job_id}/events",
+    summary="Follow a job (SSE)",
+    response_class=EventSourceResponse,
+    responses=ERRORS,
+)
 async def follow_job(
     job_id: Annotated[str, Depends(_existing)],
     store: StoreDep,
@@ -38,18 +50,22 @@ async def follow_job(
     """
     seen = max(after, last_event_id or 0)
     while True:  # until `done`, or until the client goes and this task is cancelled
-        events = await to_thread.run_sync(_events, store, job_id, seen)
+        over, events = await to_thread.run_sync(_events, store, job_id, seen)
         for id_, type_, data in events:
             seen = id_
             yield ServerSentEvent(id=str(id_), event=type_, data=data)
             if type_ == "done":
                 return
+        if over and not events:
+            return  # `done` had been seen before: there is no more to come
         await anyio.sleep(LOOK)
 
 
-def _events(store: JobStore, job_id: str, after: int) -> list[tuple[int, str, Any]]:
+def _events(store: JobStore, job_id: str, after: int) -> tuple[bool, list[tuple[int, str, Any]]]:
+    """Whether the job had ended before this look, and what is new."""
+    over = store.job(job_id).status in ENDED
     rows = store.events(job_id, after=after)
-    return [(row.id or 0, row.type, _data(store, row)) for row in rows]
+    return over, [(row.id or 0, row.type, _data(store, row)) for row in rows]
 
 
 def _data(store: JobStore, row: EventRow) -> Any:

@@ -13,8 +13,7 @@ from typing import NoReturn
 PARTS = ("app", "backends", "jobs", "optimizers")
 MISSING = (
     "the service is not here: this is only its client. Get the service's checkout, and there run\n"
-    "  pip install -e '.[local]'\n"
-    "  gradless serve\n"
+    "  make serve\n"
     "or say where a running one is, with --url or GRADLESS_URL."
 )
 

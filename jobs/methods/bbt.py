@@ -28,14 +28,14 @@ class BBT(Method):
     citation: ClassVar = "Sun et al. 2022, arXiv:2201.03514"
     needs: ClassVar = frozenset({Capability.SOFT_PROMPTS})
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "paper": {},
         "fast": {
-            "intrinsic_dim": 64,
+            "intrinsic_dim": 32,
             "n_prompt_tokens": 5,
             "population_size": 16,
             "step_size": "tpa",
             "covariance": "diagonal",
         },
+        "paper": {},
     }
 
     name: Literal["bbt"] = "bbt"

@@ -1,34 +1,23 @@
 """A real uvicorn server with the real pages and a fake /api, and a Chromium page that watches."""
 
 import contextlib
-import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.servers import Service
+from tests.web.browser import Complaints, launched
 from tests.web.fake_api import FakeApi
 from tests.web.fake_routes import create_api
 from web.pages import CONTENT_SECURITY_POLICY, mount_pages
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
 NO_PLOTLY = "window.Plotly = { react: async () => {} };"
-WATCH_POLICY = """addEventListener('securitypolicyviolation',
-    (event) => console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`))"""
 
 
 @dataclass
@@ -37,17 +26,6 @@ class Site:
 
     url: str
     api: FakeApi
-
-
-@dataclass
-class Complaints:
-    """What the browser complained of; `expected` are texts that a test provokes on purpose."""
-
-    found: list[str] = field(default_factory=list)
-    expected: list[str] = field(default_factory=list)
-
-    def unexpected(self) -> list[str]:
-        return [one for one in self.found if not any(text in one for text in self.expected)]
 
 
 class WithPolicy:
@@ -112,13 +90,15 @@ def site(server: tuple[str, FakeApi]) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The real service, a process of its own, with one runner."""
+    with contextlib.closing(Service(tmp_path_factory.mktemp("real"))) as service:
+        yield service.start()
 
 
 @pytest.fixture
@@ -137,24 +117,12 @@ def page(
 ) -> Iterator[Page]:
     """A page that fails its test on a console error, a CSP violation or a request elsewhere."""
     context = chromium.new_context(viewport={"width": 1400, "height": 900})
-    context.add_init_script(WATCH_POLICY)
     if "real_plotly" not in request.fixturenames:
         context.route("**/plotly.min.js*", lambda route: route.fulfill(body=NO_PLOTLY))
     page = context.new_page()
     page.set_default_timeout(5000)
 
-    def on_console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            complaints.found.append(f"{message.type}: {message.text}")
-
-    def on_request(request: Request) -> None:
-        if not request.url.startswith((site.url + "/", "data:", "blob:")):
-            complaints.found.append(f"request left the origin: {request.url}")
-
-    page.on("console", on_console)
-    page.on("pageerror", lambda error: complaints.found.append(f"uncaught: {error}"))
-    page.on("dialog", lambda dialog: complaints.found.append(f"dialog: {dialog.message}"))
-    page.on("request", on_request)
+    complaints.listen(page, site.url)
     yield page
     context.close()
     assert complaints.unexpected() == []

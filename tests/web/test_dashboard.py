@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web import samples
-from tests.web.conftest import Complaints, Site
+from tests.web.browser import Complaints
+from tests.web.conftest import Site
 from tests.web.fake_api import Refused
 
 pytestmark = pytest.mark.browser

@@ -75,14 +75,14 @@ def test_accuracies_are_in_percent_and_the_incumbent_is_a_step(job: samples.Obje
     assert incumbent["line"]["shape"] == "hv"
     assert all(50 < y < 100 for y in incumbent["y"])
     assert "%" in incumbent["hovertemplate"]
-    assert named(figure, "Baseline")["name"] == "Baseline, dev: 72.9 %"
+    assert named(figure, "Baseline")["name"] == "Baseline, dev"
     assert named(figure, "Baseline")["line"]["dash"] == "dash"
 
 
 def test_the_loss_says_nats(job: samples.Object) -> None:
     figure = loss_figure(job, rounds(2))
     assert figure["layout"]["yaxis"]["title"]["text"] == "Loss (nats)"
-    assert named(figure, "Baseline")["name"] == "Baseline, dev: 1.284 nats"
+    assert named(figure, "Baseline")["name"] == "Baseline, dev"
 
 
 def test_the_test_accuracy_stands_at_the_end_with_its_interval(job: samples.Object) -> None:

@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web import samples
-from tests.web.conftest import Complaints, Site
+from tests.web.browser import Complaints
+from tests.web.conftest import Site
 
 pytestmark = pytest.mark.browser
 with_plotly = pytest.mark.usefixtures("real_plotly")
@@ -128,9 +129,7 @@ def test_the_end_shows_the_report_and_closes_the_stream(page: Page, site: Site) 
     job_id = running(site)
     visit_live(page, site, job_id)
     site.api.finish(job_id)
-    expect(page.locator("#verdict-title")).to_have_text(
-        "The tuned prompt is better than the baseline"
-    )
+    expect(page.locator("#verdict-title")).to_have_text("Improved")
     fact(page, "difference").to_have_text("+14.7\u00a0points")
     fact(page, "p").to_have_text("< 0.001")
     expect(page.locator("#scores")).to_contain_text("83.7 to 90.5\u00a0%")
@@ -150,7 +149,7 @@ def test_no_improvement_is_said_out_loud(page: Page, site: Site) -> None:
     job_id = running(site)
     site.api.finish(job_id, "no_improvement")
     visit(page, site, job_id)
-    expect(page.locator("#verdict-title")).to_have_text("No improvement over the baseline")
+    expect(page.locator("#verdict-title")).to_have_text("No improvement")
     expect(page.locator("#verdict")).to_contain_text("chance alone explains")
     assert site.api.opened == []
 

@@ -18,6 +18,7 @@ async function list() {
     show({ '#none': !datasets.length, '#list': datasets.length });
   } catch (error) { say('#problem', describe(error)); }
   show({ '#loading': false });
+  $('#datasets').removeAttribute('aria-busy');
 }
 
 /** The rows of a dataset, split by split, page by page. @param {any} dataset */
@@ -54,6 +55,7 @@ async function detail(id) {
     $('#preview').append(countsTable(dataset));
     $('#use').href = `/jobs/new?dataset=${encodeURIComponent(id)}`;
     show({ '#counts': true, '#rows': true, '#use': true, '#loading': false });
+    $('#dataset').removeAttribute('aria-busy');
     browse(dataset);
   } catch (error) {
     $('#missing-message').textContent = describe(error);

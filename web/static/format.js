@@ -13,7 +13,7 @@ export const count = known((n) => grouped.format(n)); // 12345 -> "12,345"
 export const percent = known((share) => `${(100 * share).toFixed(1)}${NBSP}%`); // 0.7291 -> "72.9 %"
 export const nats = known((loss) => `${loss.toFixed(3)}${NBSP}nats`);
 export const speed = known((n) => `${count(n)}${NBSP}queries/s`);
-export const pValue = known((p) => (p < 0.001 ? '< 0.001' : p.toFixed(3)));
+export const pValue = known((p) => (p < 0.001 ? '< 0.001' : String(Number(p.toPrecision(2)))));
 
 /** 1, "row" -> "1 row" @param {Maybe} n @param {string} noun */
 export const counted = (n, noun) => `${count(n)}${NBSP}${noun}${n === 1 ? '' : 's'}`;

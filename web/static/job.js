@@ -19,7 +19,8 @@ const PHASES = {
   queued: () => 'Waiting for a runner',
   running: () => (job.progress.generation ? 'Searching' : job.baseline ? 'In the first generation' : 'Measuring the baseline first'),
   paused: () => 'Paused: the endpoint does not answer; it goes on by itself',
-  succeeded: () => (job.termination_reason === 'converged' ? 'Finished: the search converged' : 'Finished: the budget is spent'),
+  succeeded: () => (job.termination_reason === 'converged' ? 'Finished: the search converged'
+    : left() ? 'Finished: what is left of the budget is too little for another generation' : 'Finished: the budget is spent'),
   failed: () => 'Failed',
   cancelled: () => 'Cancelled: the best prompt so far is kept',
 };
@@ -27,6 +28,7 @@ const PHASES = {
 /** @type {any} */ let job = null;
 /** @type {any} */ let best = null; // the generation with the lowest train loss
 let [number, timer] = [0, 0]; // of the last generation seen; of the next look
+const left = () => Math.max(0, job.progress.budget - job.progress.queries);
 
 function texts() {
   const { spec, progress, baseline, incumbent, error } = job;
@@ -36,11 +38,11 @@ function texts() {
     name: job.name ?? job.id, id: job.id, status: job.status, endpoint: spec.endpoint, dataset: spec.dataset,
     method: spec.method.name, preset: spec.method.preset ?? DASH, seed: String(spec.seed ?? DASH),
     phase: PHASES[job.status]?.() ?? job.status,
-    percent: `${percent(progress.fraction)} of the budget`,
+    percent: `${percent(progress.queries / progress.budget)} of the budget`,
     queries: `${count(progress.queries)} of ${count(progress.budget)}`,
-    queriesLeft: count(Math.max(0, progress.budget - progress.queries)),
+    queriesLeft: count(left()),
     generation: count(progress.generation || null), speed: speed(progress.queries_per_second),
-    seconds: duration(progress.seconds), secondsLeft: job.status === 'running' ? duration(progress.seconds_left) : DASH,
+    seconds: duration(progress.seconds), secondsLeft: duration(progress.seconds_left),
     share: percent(progress.optimizer_share),
     baseline: percent(baseline?.dev_accuracy),
     baselineHint: !baseline ? 'not measured yet' : baseline.prompt ? 'your own prompt' : 'the empty prompt',
@@ -61,8 +63,8 @@ function draw() {
   fill(root, texts());
   show({
     '#skeleton': false, '#body': true, '#status': true, '#meta': true, '#failure': status === 'failed',
-    '#cancel': !ended, '#again': ended, '#download-json': incumbent, '#download-safetensors': soft,
-    '#download-report': status === 'succeeded', '#prompt-none': !incumbent, '#prompt-text': incumbent && !soft, '#prompt-soft': soft,
+    '#cancel': !ended, '#again': ended, '#time-left': status === 'running', '#downloads': incumbent, '#download-safetensors': soft,
+    '#prompt-none': !incumbent, '#prompt-text': incumbent && !soft, '#prompt-soft': soft,
   });
   root.removeAttribute('aria-busy');
   document.title = `${job.name ?? job.id} · Gradless`;

@@ -61,6 +61,7 @@ function drawSettings() {
 function drawMethod() {
   fillSelect($('#preset'), Object.keys(method().presets).map((name) => [name, name]));
   write($('#method-hint'), `${method().summary} ${method().citation}`);
+  write($('#preset-hint'), method().schema.properties?.preset?.description ?? '');
   drawSettings();
 }
 

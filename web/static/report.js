@@ -1,8 +1,8 @@
 // @ts-check
 // The report of a job that succeeded: the result in plain words, its tables and its figure. Draws all figures.
 import { describe, get } from './api.js';
-import { $, fill, fillTable, h, show } from './dom.js';
-import { count, counted, duration, interval, nats, percent, points, pValue } from './format.js';
+import { $, fill, fillTable, h, say, show } from './dom.js';
+import { count, counted, interval, nats, percent, points, pValue } from './format.js';
 
 const CAP = 10; // examples shown before "show all"
 const STILL = { displayModeBar: false, responsive: true };
@@ -31,16 +31,26 @@ export async function drawFigure(base, name) {
   }
 }
 
+/** @param {any} result of the job */
+function drawVerdict({ outcome, message, baseline, tuned, p_value: p }) {
+  const within = (of) => `${interval(of)}, 95\u00a0%\u00a0interval`;
+  $('#verdict').dataset.outcome = outcome;
+  show({ '#verdict': true });
+  fill(document, {
+    outcome: outcome === 'improved' ? 'Improved' : 'No improvement', message,
+    testBaseline: percent(baseline.accuracy), testBaselineInterval: within(baseline),
+    testTuned: percent(tuned.accuracy), testTunedInterval: within(tuned), testRows: count(tuned.n),
+    difference: points(tuned.accuracy - baseline.accuracy), p: pValue(p),
+  });
+}
+
 function drawScores() {
-  const { baseline, tuned, usage } = report;
+  const { baseline, tuned } = report;
   fillTable($('#scores'), ['Prompt', '#Test accuracy', '#95 % interval', '#Rows', '#Loss'], [['Baseline', baseline], ['Tuned', tuned]]
     .map(([name, of]) => [name, percent(of.accuracy), interval(of), count(of.n), nats(of.loss)]));
   fill(document, {
-    difference: points(tuned.accuracy - baseline.accuracy), p: pValue(report.p_value),
     fixed: counted(report.fixed, 'row'), broken: counted(report.broken, 'row'),
     changedCount: `${count(report.changed.length)} of ${counted(tuned.n, 'test row')}`,
-    flips: `Of ${counted(tuned.n, 'test row')}, ${count(report.fixed)} that the baseline got wrong are now right, and ${count(report.broken)} `
-      + `that it got right are now wrong. Spent: ${count(usage.queries)} queries in ${duration(usage.seconds)}.`,
   });
 }
 
@@ -58,7 +68,7 @@ function drawChanged(cap) {
   const kind = ({ label, baseline, tuned }) => (tuned === label ? 'fixed' : baseline === label ? 'broken' : 'still wrong');
   fillTable($('#changed'), ['Example', 'True label', 'Baseline', 'Tuned', 'Change'], changed.slice(0, cap).map((one) => [
     Object.values(one.inputs).join(' · '), one.label, one.baseline, one.tuned, h('span', { class: 'tag', 'data-kind': kind(one) }, kind(one))]));
-  show({ '#show-all': changed.length > cap });
+  show({ '#changed-box': changed.length, '#show-all': changed.length > cap });
   $('#show-all').textContent = `Show all ${count(changed.length)}`;
 }
 
@@ -66,20 +76,15 @@ function drawChanged(cap) {
 export async function showReport(base, job) {
   if (asked) return;
   asked = true;
-  const { outcome, message } = job.result ?? {};
-  $('#verdict').dataset.outcome = outcome;
-  show({ '#verdict': outcome });
-  fill(document, {
-    outcome: outcome === 'improved' ? 'The tuned prompt is better than the baseline' : 'No improvement over the baseline',
-    message: message ?? '',
-  });
+  drawVerdict(job.result);
   try {
     report = await get(`${base}/report`);
   } catch (error) {
     asked = false; // the next look tries again
-    fill(document, { flips: describe(error) });
+    say('#report-problem', describe(error));
     return;
   }
+  say('#report-problem');
   show({ '#report': true });
   drawScores();
   drawConfusion();

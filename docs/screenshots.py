@@ -1,0 +1,102 @@
+"""`python -m docs.screenshots`: a picture of every page of the real service, into this folder.
+
+A service with a folder of its own tunes a small real job; nothing is drawn from made-up numbers.
+"""
+
+import json
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from tests.servers import ROOT, Service
+from tests.web.browser import launched
+
+HERE = Path(__file__).parent
+SPEC = json.loads((ROOT / "examples" / "bbt-tickets.json").read_text())
+QUERIES = 12_000  # one or two minutes of two cores
+WIDTH, HEIGHT, MARGIN = 1400, 900, 10  # pixels
+PATIENCE = 600  # seconds for the job
+OTHERS = ({"name": "tickets, another seed", "seed": 1}, {"name": "tickets, a third", "seed": 2})
+QUESTION = "I was charged twice this month, please send the money back"
+MOST_BYTES = 400_000
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page, what must be seen on it first, and how much of it the picture shows: from its top."""
+
+    name: str
+    path: str
+    ready: tuple[str, ...]  # selectors of what must be visible
+    until: str  # selector of what comes last in the picture
+    click: str = ""  # selector of what is opened first
+    width: int = WIDTH
+    scheme: str = "light"
+
+
+FINISHED = tuple(f"#figure-{name} .main-svg" for name in ("loss", "accuracy", "comparison"))
+CURVES, SUBMIT = "#body > .two", ".operation:has-text('Submit a tuning job')"
+SHOTS = (
+    Shot("job", "/jobs/{job}", FINISHED, until=CURVES),
+    Shot("job-dark", "/jobs/{job}", FINISHED, until=CURVES, scheme="dark"),
+    Shot("job-390", "/jobs/{job}", FINISHED, until=f"{CURVES} > .card", width=390),
+    Shot("jobs", "/", ("[data-status=running]", "[data-status=queued]"), until="#list"),
+    Shot("new", "/jobs/new", ("#form", "#words input"), until="#submit"),
+    Shot("dataset", "/datasets/tickets", ("#counts",), until="#table tbody tr:nth-child(12)"),
+    Shot("api", "/api/docs", ("h1",), until=SUBMIT, click=f"{SUBMIT} summary"),
+)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        service = Service(Path(scratch))
+        with closing(service), launched() as browser:
+            job = service.start().submit({**SPEC, "budget": {"queries": QUERIES}})
+            ended = service.ended(job, PATIENCE)
+            assert ended["status"] == "succeeded", ended["error"]
+            running, _ = [service.submit({**SPEC, **other}) for other in OTHERS]
+            service.reached(running, 1, PATIENCE)
+            for shot in SHOTS:
+                _tell(_take(browser, shot, service.url + shot.path.format(job=job)))
+
+
+def _take(browser: Browser, shot: Shot, url: str) -> Path:
+    size = {"width": shot.width, "height": HEIGHT}
+    context = browser.new_context(viewport=size, color_scheme=shot.scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    with closing(context):
+        page = context.new_page()
+        page.goto(url, wait_until="domcontentloaded")
+        for selector in shot.ready:
+            page.locator(selector).first.wait_for()
+        if shot.click:
+            page.locator(shot.click).click()
+        if shot.ready == FINISHED:
+            _ask(page)
+        box = page.locator(shot.until).first.bounding_box()
+        assert box is not None, f"{shot.until} is not on {url}"
+        height = round(box["y"] + box["height"] + page.evaluate("scrollY")) + MARGIN
+        path = HERE / f"{shot.name}.png"
+        clip = {"x": 0, "y": 0, "width": shot.width, "height": height}
+        page.screenshot(path=path, full_page=True, clip=clip)  # type: ignore[arg-type]
+    return path
+
+
+def _ask(page: Page) -> None:
+    """Both prompts, so that their answers are in the picture."""
+    page.locator("#try-fields textarea").fill(QUESTION)
+    page.locator("#try-button").click()
+    page.locator("#answers .answer").nth(1).wait_for()
+    page.evaluate("document.activeElement.blur()")
+
+
+def _tell(path: Path) -> None:
+    size = path.stat().st_size
+    assert size <= MOST_BYTES, f"{path.name} has {size:,} bytes"
+    print(f"{path.relative_to(ROOT)}  {size / 1000:.0f} kB")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
