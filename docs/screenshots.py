@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.servers import ROOT, Service
 from tests.web.browser import launched
@@ -20,7 +20,6 @@ QUERIES = 12_000  # one or two minutes of two cores
 WIDTH, HEIGHT, MARGIN = 1400, 900, 10  # pixels
 PATIENCE = 600  # seconds for the job
 OTHERS = ({"name": "tickets, another seed", "seed": 1}, {"name": "tickets, a third", "seed": 2})
-QUESTION = "I was charged twice this month, please send the money back"
 MOST_BYTES = 400_000
 
 
@@ -73,8 +72,6 @@ def _take(browser: Browser, shot: Shot, url: str) -> Path:
             page.locator(selector).first.wait_for()
         if shot.click:
             page.locator(shot.click).click()
-        if shot.ready == FINISHED:
-            _ask(page)
         box = page.locator(shot.until).first.bounding_box()
         assert box is not None, f"{shot.until} is not on {url}"
         height = round(box["y"] + box["height"] + page.evaluate("scrollY")) + MARGIN
@@ -82,14 +79,6 @@ def _take(browser: Browser, shot: Shot, url: str) -> Path:
         clip = {"x": 0, "y": 0, "width": shot.width, "height": height}
         page.screenshot(path=path, full_page=True, clip=clip)  # type: ignore[arg-type]
     return path
-
-
-def _ask(page: Page) -> None:
-    """Both prompts, so that their answers are in the picture."""
-    page.locator("#try-fields textarea").fill(QUESTION)
-    page.locator("#try-button").click()
-    page.locator("#answers .answer").nth(1).wait_for()
-    page.evaluate("document.activeElement.blur()")
 
 
 def _tell(path: Path) -> None:

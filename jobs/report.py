@@ -94,8 +94,8 @@ def _message(figures: dict[str, Any], fixed: int, broken: int, p_value: float) -
         figures["tuned"]["n"],
     )
     facts = (
-        f"{was:.1%} to {now:.1%} on {n} test rows; "
-        f"{fixed} mended, {broken} spoiled, p = {p_value:.2g}"
+        f"{100 * was:.1f} % to {100 * now:.1f} % on {n} test rows; "
+        f"{fixed} fixed, {broken} broken, p = {p_value:.2g}"
     )
     if p_value < SIGNIFICANT:
         verdict = "The tuned prompt is better" if fixed > broken else "The tuned prompt is worse"

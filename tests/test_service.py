@@ -79,7 +79,7 @@ def runner_of(service: Service, job_id: str) -> psutil.Process:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     made = Service(tmp_path_factory.mktemp("service"))
     try:
-        made.start()
+        made.start().upload()
         yield made
     finally:
         made.close()
@@ -87,7 +87,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("table") / "colors.csv"
+    file = tmp_path_factory.mktemp("table") / "palette.csv"
     file.write_text(COLORS_CSV)
     return file
 
@@ -227,7 +227,7 @@ def test_a_stopped_service_hands_its_job_back(service: Service, undisturbed: Out
     start = time.monotonic()
     service.stop()
     assert time.monotonic() - start < 10
-    assert all(gone(process) for process in family)
+    eventually(lambda: all(gone(process) for process in family), 10)
     job = service.row(job_id)
     assert (job["status"], job["runner"]) == ("queued", None)
     assert 2 <= job["generation"] < GENERATIONS

@@ -85,7 +85,7 @@ def test_the_outcome(fixed, broken, outcome, message):
 
 def test_the_message_has_the_numbers():
     message = compared([1] * 6 + [0] * 2, [0] * 8, [0] * 8)["message"]
-    assert "25.0% to 100.0% on 8 test rows; 6 mended, 0 spoiled, p = 0.031" in message
+    assert "25.0 % to 100.0 % on 8 test rows; 6 fixed, 0 broken, p = 0.031" in message
 
 
 def test_confusion_is_true_by_answered():
