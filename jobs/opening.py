@@ -3,9 +3,8 @@
 import json
 from functools import lru_cache
 
-from backends.registry import open_backend
-
 from backends.base import Backend
+from backends.registry import open_backend
 from jobs.models import EndpointRow
 
 

@@ -1,5 +1,7 @@
 """Is the tuned prompt better than the baseline? Test-split statistics; no model, no database."""
 
+import platform
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,17 @@ def summary(scored: Scored) -> dict[str, Any]:
     correct, n = int((scored.predicted == scored.targets).sum()), len(scored.targets)
     low, high = wilson(correct, n)
     return {"accuracy": correct / n, "n": n, "low": low, "high": high}
+
+
+def versions() -> dict[str, str]:
+    """Of what the figures depend on, down to the last bit: "" where it is not installed."""
+    found = {"python": platform.python_version()}
+    for package in ("numpy", "cma", "torch", "transformers"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = ""
+    return found
 
 
 def compare(

@@ -19,7 +19,7 @@ from jobs.opening import open_endpoint
 from jobs.prompts import TextPrompt
 from jobs.queue import JobQueue, LostJob
 from jobs.records import checkpoint_row, generation_row, incumbent_of, prompt_row
-from jobs.report import compare
+from jobs.report import compare, versions
 from jobs.search import Generation, Search
 from jobs.spec import JobSpec
 from jobs.store import Ending
@@ -171,6 +171,7 @@ class Runner:
         report["baseline"]["prompt"] = work.spec.task.baseline
         report["tuned"]["kind"] = prompts.kind_of(last.incumbent.prompt)
         report["tuned"]["generation"] = last.incumbent.generation
+        report["versions"] = versions()
         report["usage"] = {"queries": work.meter.spent, "report_queries": meter.spent}
         return Ending(Status.SUCCEEDED, "budget_spent", None, _result(report), report)
 

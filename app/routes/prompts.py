@@ -11,12 +11,14 @@ from app.errors import BadField, NoPromptYet, NoReportYet, WrongFormat
 from app.schemas import Listing, PredictionPublic, PromptPublic
 from jobs import prompts
 from jobs.catalog import Catalog
+from jobs.datasets import RESERVED
 from jobs.methods import Spec
 from jobs.models import JobRow, PromptRow
 from jobs.prompts import SoftPrompt, TextPrompt
 from jobs.serving import Served
 from jobs.spec import JobSpec
 from jobs.store import JobStore
+from jobs.task import slots
 
 router = APIRouter(prefix="/api/jobs", tags=["prompts"])
 
@@ -75,7 +77,7 @@ def predict(
     """The likeliest label of each input, by the prompt the job has found so far."""
     row, job = _prompt(service.store, job_id), service.store.job(job_id)
     served = _served(job, row, catalog)
-    inputs = _inputs(body, catalog.dataset(job.spec["dataset"]).columns)
+    inputs = _inputs(body, [slot for slot in slots(served.template) if slot not in RESERVED])
     answers = service.predictor.answer(served, inputs)
     before = _baseline(job, served)
     baselines = service.predictor.answer(before, inputs) if body.baseline else [None] * len(inputs)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from backends.registry import Capability
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from backends.base import Backend
+from backends.registry import Capability
 from jobs.objective import LossName
 from jobs.spaces import Space
 from optimizers.base import Optimizer
@@ -32,8 +32,9 @@ class Spec(BaseModel):
 
 def _unknown(cls: type[BaseModel], name: Any) -> dict[str, Any]:
     known = list(cls.model_fields)
-    message = f"unknown field {name!r}; {did_you_mean(str(name), known)}"
-    return {"message": message, "field": str(name)}
+    field = str(name).encode(errors="backslashreplace").decode()  # half a letter breaks pydantic
+    message = f"unknown field {field!r}; {did_you_mean(field, known)}"
+    return {"message": message, "field": field}
 
 
 def did_you_mean(given: str, known: list[str]) -> str:

@@ -497,18 +497,9 @@ GROUPS = {
     "upload": UPLOADS,
     "question": QUESTIONS,
 }
-BROKEN_ELSEWHERE = {  # xfail is strict: who mends it is told to take it off
-    "spec: half a letter for a field": "jobs/methods/base.py: _unknown puts it into a message"
-}
 EVERY = [(f"{group}: {bad.name}", bad) for group, list_ in GROUPS.items() for bad in list_]
 
 
-CASES = [
-    pytest.param(bad, id=name, marks=[pytest.mark.xfail(reason=BROKEN_ELSEWHERE[name])])
-    if name in BROKEN_ELSEWHERE
-    else pytest.param(bad, id=name)
-    for name, bad in EVERY
-]
 PROVOKED: set[str] = set()  # codes
 
 
@@ -545,7 +536,7 @@ def check_refusal(answer: httpx.Response, bad: Bad) -> None:
     assert answer.headers.get("x-should-retry") == ("false" if bad.status == 409 else None)
 
 
-@pytest.mark.parametrize("bad", CASES)
+@pytest.mark.parametrize("bad", [bad for _, bad in EVERY], ids=[name for name, _ in EVERY])
 def test_is_refused_with_the_field_what_was_given_and_what_is_wanted(
     bad: Bad, idle: Service, waiting: str
 ) -> None:

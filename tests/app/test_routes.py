@@ -460,7 +460,7 @@ def test_predict_answers_as_the_report_did(tuning: Service, finished: dict[str, 
 
 
 @pytest.mark.parametrize("wrong", [{"txt": "a"}, {"text": "a", "title": "b"}, {}])
-def test_predict_wants_the_columns_of_the_dataset(
+def test_predict_wants_the_columns_of_the_template(
     wrong: dict[str, str], tuning: Service, finished: dict[str, Any]
 ) -> None:
     answer = ask(tuning, finished["id"], ["fine", wrong])
@@ -481,6 +481,20 @@ def test_two_columns_need_an_object(tuning: Service) -> None:
     assert ask(tuning, job_id, [{"title": "seen", "text": "the sky"}]).status_code == 200
 
 
+def test_a_prompt_outlives_its_dataset(tuning: Service) -> None:
+    """And asks only for the columns that its template shows."""
+    header, *lines = COLORS_CSV.strip().split("\n")
+    content = "\n".join([f"title,{header}", *(f"seen,{line}" for line in lines)])
+    tuning.upload(content, "passing")
+    task = {"template": "{prompt} {text}"}
+    job_id = tuning.submit(spec(generations=1, dataset="passing", task=task))
+    assert tuning.ended(job_id)["status"] == "succeeded"
+    before = ask(tuning, job_id, ["the sky", {"text": "a rose"}], baseline=True).json()
+    assert tuning.http.delete("/api/datasets/passing").status_code == 204
+    assert ask(tuning, job_id, ["the sky", {"text": "a rose"}], baseline=True).json() == before
+    assert len(before["data"]) == 2
+
+
 def test_the_report_says_all_that_was_measured(tuning: Service, finished: dict[str, Any]) -> None:
     report = tuning.get(f"/api/jobs/{finished['id']}/report")
     assert (report["object"], report["job"]) == ("report", finished["id"])
@@ -498,6 +512,7 @@ def test_the_report_says_all_that_was_measured(tuning: Service, finished: dict[s
     assert report["baseline"]["prompt"] == ""
     assert report["tuned"]["kind"] == "soft"
     assert report["tuned"]["generation"] == finished["incumbent"]["generation"]
+    assert {"python", "torch", "cma"} <= report["versions"].keys()
     assert len(report["changed"]) >= report["fixed"] + report["broken"]
     assert report["usage"] == {
         "queries": finished["progress"]["queries"],
