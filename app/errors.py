@@ -15,7 +15,7 @@ from starlette.routing import compile_path
 from backends.base import BackendError, BackendRefused, BackendUnavailable
 from backends.registry import UnknownBackend
 from jobs.admission import Refused
-from jobs.catalog import BadId, BuiltIn, IdTaken, NoSuchDataset, NoSuchEndpoint
+from jobs.catalog import BadId, BuiltIn, IdTaken, InUse, NoSuchDataset, NoSuchEndpoint
 from jobs.datasets import BadDataset
 from jobs.readers import BadFile
 from jobs.store import AlreadyEnded, NoSuchJob
@@ -118,6 +118,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     NoReportYet: Answer(409, CONFLICT, "no_report_yet"),
     IdTaken: Answer(409, CONFLICT, "id_taken", "id"),
     BuiltIn: Answer(409, CONFLICT, "built_in"),
+    InUse: Answer(409, CONFLICT, "in_use"),
     BadId: Answer(422, INVALID, "bad_id", "id"),
     BadFile: Answer(422, INVALID, "bad_file", "file"),
     BadDataset: Answer(422, INVALID, "bad_dataset"),

@@ -1,5 +1,6 @@
 """What is turned away before any route sees it: too large, from elsewhere, or without the key."""
 
+import base64
 import hmac
 import logging
 import re
@@ -84,7 +85,10 @@ class Gate:
             return error_response(403, message, "invalid_request_error", None, "foreign_origin")
         if not scope["path"].startswith(OPEN_PATHS) and not self._has_key(headers):
             message = "this service needs its key: send the header 'Authorization: Bearer KEY'"
-            return error_response(401, message, "authentication_error", None, "no_key")
+            answer = error_response(401, message, "authentication_error", None, "no_key")
+            if "text/html" in headers.get("accept", ""):  # a person: let the browser ask
+                answer.headers["www-authenticate"] = 'Basic realm="Gradless: the key as password"'
+            return answer
         return None
 
     def _same_origin(self, scope: Scope, headers: Headers) -> bool:
@@ -98,9 +102,21 @@ class Gate:
 
     def _has_key(self, headers: Headers) -> bool:
         key = self._settings.api_key.get_secret_value()
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        right = hmac.compare_digest(given.encode(), key.encode())
-        return not key or (right and scheme.lower() == "bearer")
+        given = _given_key(headers.get("authorization", ""))
+        return not key or hmac.compare_digest(given.encode(), key.encode())
+
+
+def _given_key(authorization: str) -> str:
+    """The key of a program (Bearer), or of a person's browser (Basic: any name, it as password)."""
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+    except ValueError:  # not base64, or not UTF-8
+        return ""
 
 
 def _is_local(host: str) -> bool:

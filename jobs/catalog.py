@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from backends.registry import check_options, find
 from jobs.database import Database
 from jobs.datasets import SPLITS, Dataset, Reading, SplitName, make_dataset
 from jobs.methods import did_you_mean
-from jobs.models import DatasetRow, EndpointRow, ExampleRow
+from jobs.models import ENDED, DatasetRow, EndpointRow, ExampleRow, JobRow
 from jobs.readers import read_table
 from jobs.task import Example, Split
 
@@ -33,6 +33,10 @@ class IdTaken(Exception):
 
 class BuiltIn(Exception):
     """What comes with the service cannot be deleted."""
+
+
+class InUse(Exception):
+    """A job that has not ended needs it."""
 
 
 class BadId(ValueError):
@@ -167,7 +171,16 @@ class Catalog:
         if row.built_in:
             raise BuiltIn(f"{row.id!r} comes with the service and cannot be deleted")
         with self._database.writing() as session:
+            _check_unused(session, row)
             session.delete(row)
+
+
+def _check_unused(session: Session, row: EndpointRow | DatasetRow) -> None:
+    field = "endpoint" if isinstance(row, EndpointRow) else "dataset"
+    waiting = select(JobRow).where(col(JobRow.status).not_in(ENDED))
+    users = [job.id for job in session.exec(waiting) if job.spec[field] == row.id]
+    if users:
+        raise InUse(f"{row.id!r} is needed by {', '.join(users)}; cancel or await what needs it")
 
 
 def slug(filename: str) -> str:

@@ -486,6 +486,13 @@ QUESTIONS = [
         None,
         ["PUT", "/api/jobs", "GET, POST"],
     ),
+    Bad(
+        "to delete what a waiting job needs",
+        delete("/api/datasets/colors"),
+        409,
+        None,
+        ["'colors'", "job_", "cancel"],
+    ),
     Bad("to delete a job", delete("/api/jobs/{job}"), 405, None, ["DELETE", "GET"]),
     Bad("a static file that is none", get("/static/%2e%2e/%2e%2e/app/main.py"), 404, None, []),
 ]

@@ -60,6 +60,17 @@ def test_anything_else_does_not(headers: dict[str, str], stranger: httpx.Client)
     assert KEY not in answer.text
 
 
+def test_a_browser_is_asked_and_its_password_is_the_key(stranger: httpx.Client) -> None:
+    asked = stranger.get("/", headers={"accept": "text/html"})
+    assert asked.status_code == 401
+    assert asked.headers["www-authenticate"].startswith("Basic ")
+    assert stranger.get("/", auth=("anybody", KEY)).status_code == 200
+    for wrong in ("", f"{KEY}x", KEY[:-1]):
+        assert stranger.get("/", auth=(KEY, wrong)).status_code == 401
+    for garbage in ("Basic %%%", "Basic /w==", "Basic"):
+        assert stranger.get("/", headers={"authorization": garbage}).status_code == 401
+
+
 CLOSED = [
     ("GET", "/api/jobs"),
     ("POST", "/api/jobs"),
