@@ -7,6 +7,7 @@ from jobs.catalog import (
     BuiltIn,
     Catalog,
     IdTaken,
+    InUse,
     NoSuchDataset,
     NoSuchEndpoint,
     Upload,
@@ -181,3 +182,15 @@ def test_bad_ids(id_, catalog):
 def test_names_of_files_as_ids(filename, id_, catalog):
     assert slug(filename) == id_
     assert catalog.add_dataset(slug(filename), POOL, Reading(shots=3)).id == id_
+
+
+def test_what_a_job_needs_stays_until_it_has_ended(catalog, store, enqueue):
+    catalog.add_endpoint("own", "encoder", "minilm", {})
+    job = enqueue(endpoint="own")
+    for delete, id_ in ((catalog.delete_dataset, "colors"), (catalog.delete_endpoint, "own")):
+        with pytest.raises(InUse, match=job.id):
+            delete(id_)
+    store.cancel(job.id)
+    catalog.delete_dataset("colors")
+    catalog.delete_endpoint("own")
+    assert store.job(job.id).spec["dataset"] == "colors"

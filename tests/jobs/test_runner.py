@@ -306,10 +306,12 @@ def test_lost_dev_and_test_scores_do_not_break_the_rows(bench, store, enqueue):
 
 
 @pytest.mark.parametrize(("change", "missing"), [("dataset", "NoSuchDataset"), ("endpoint", None)])
-def test_what_a_job_needs_may_be_gone(change, missing, bench, store, enqueue, catalog):
+def test_what_a_job_needs_may_be_gone(change, missing, bench, store, enqueue, catalog, database):
     catalog.add_endpoint("own", "encoder", "minilm", {})
     job = enqueue(endpoint="own")
-    catalog.delete_dataset("colors") if change == "dataset" else catalog.delete_endpoint("own")
+    row = catalog.dataset("colors") if change == "dataset" else catalog.endpoint("own")
+    with database.writing() as session:  # past the catalog, which refuses it
+        session.delete(row)
     bench.run()
     ended = store.job(job.id)
     assert (ended.status, ended.error["code"]) == (Status.FAILED, missing or "NoSuchEndpoint")

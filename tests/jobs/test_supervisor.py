@@ -1,5 +1,6 @@
 """Real runner processes; the jobs they take fail before a model is needed."""
 
+import os
 import subprocess
 import sys
 import time
@@ -102,9 +103,10 @@ def test_a_deaf_runner_is_killed(database, queue, monkeypatch):
 
 
 def test_a_runner_ends_when_its_parent_has_gone(database, probe):
-    orphan = f"{sys.executable} -m jobs --database {database.url} --name orphan --parent $$"
+    orphan = f"{sys.executable} -m jobs --name orphan --parent $$"
     command = ["/bin/sh", "-c", f"{orphan} & echo $!; wait"]
-    parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    environment = {**os.environ, supervisor.DATABASE_VARIABLE: database.url}
+    parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=environment)
     runner = int(parent.stdout.readline())
     try:
         probe()

@@ -88,8 +88,9 @@ def site(server: tuple[str, FakeApi]) -> Iterator[Site]:
     api.drop_streams()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Not for the session: while it lives, playwright keeps an event loop running here."""
     with launched() as browser:
         yield browser
 
