@@ -16,7 +16,7 @@ from tests.web.browser import launched
 
 HERE = Path(__file__).parent
 SPEC = json.loads((ROOT / "examples" / "bbt-tickets.json").read_text())
-QUERIES = 12_000  # one or two minutes of two cores
+QUERIES = 40_000  # a minute and a half of two cores
 WIDTH, HEIGHT, MARGIN = 1400, 900, 10  # pixels
 PATIENCE = 600  # seconds for the job
 OTHERS = ({"name": "tickets, another seed", "seed": 1}, {"name": "tickets, a third", "seed": 2})
