@@ -1,6 +1,6 @@
 """What can be asked of a model, whoever hosts it. No task, no search, no budget."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -76,4 +76,95 @@ class TakesSoftPrompts(Protocol):
 
         An illustration only: the model reads the vectors, not these words.
         """
+        ...
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """A backend that continues a query with words of its own."""
+
+    def generate(
+        self,
+        queries: Sequence[Query],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        samples: Sequence[int] | None = None,
+    ) -> list[str]:
+        """What the model writes into the gap of each query, without surrounding white space.
+
+        Args:
+            max_tokens: most tokens of one answer.
+            temperature: 0 for the likeliest words; above it, answers are drawn.
+            samples: a number for each query that tells draws of the same query apart, so that
+                a remembered answer is given again only for the same number. None: all 0.
+
+        Raises:
+            BackendUnavailable, BackendRefused: as `score`.
+        """
+        ...
+
+
+@runtime_checkable
+class RanksVocabulary(Protocol):
+    """A backend that tells which words it would put into the gap: what PromptBoosting needs."""
+
+    def rank(self, queries: Sequence[Query], k: int) -> list[Mapping[str, float]]:
+        """The `k` likeliest words for the gap of each query and their log-probabilities, nats.
+
+        Fewer where the backend does not tell so many.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What requests to an API have cost. Whole numbers, so that sums are exact."""
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: int = 0  # in 10^-12 of the price table's currency
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.requests + other.requests,
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+            self.cost + other.cost,
+        )
+
+    def __sub__(self, other: "Usage") -> "Usage":
+        return self + Usage(-other.requests, -other.tokens_in, -other.tokens_out, -other.cost)
+
+
+class Account(Protocol):
+    """Who pays for requests and remembers their answers; called from any thread."""
+
+    def recall(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """The answers kept for these requests, by key; they cost nothing."""
+        ...
+
+    def reserve(self, most: Usage) -> None:
+        """Before one request is sent.
+
+        Raises:
+            Exception: it may not be afforded; it must not be sent, and the exception is passed on.
+        """
+        ...
+
+    def settle(self, reserved: Usage, spent: Usage, answer: tuple[str, str] | None = None) -> None:
+        """After it, once for every `reserve`: what was billed, and the (key, answer) to keep.
+
+        A request that failed without an answer has spent nothing and keeps nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class Billed(Protocol):
+    """A backend whose requests are paid for."""
+
+    def bill_to(self, account: Account) -> None:
+        """From now on `account` pays; before that nobody does, and nothing is remembered."""
         ...

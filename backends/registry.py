@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from importlib import import_module
 from sys import float_info
-from typing import cast
+from typing import Any, cast
 
 from backends.base import Backend
 
@@ -15,6 +15,21 @@ class Capability(StrEnum):
     TEXT_PROMPTS = "text_prompts"  # any words around the input
     SOFT_PROMPTS = "soft_prompts"  # vectors at the input
     DEEP_PROMPTS = "deep_prompts"  # vectors at every layer
+    LABEL_PROBABILITIES = "label_probabilities"  # graded scores, not right or wrong alone
+    GENERATION = "generation"  # text of the model's own
+    VOCABULARY = "vocabulary"  # the likeliest words for the gap
+
+
+RUNGS: dict[str, str] = {
+    "named": "log-probabilities of the label tokens themselves, asked for by name",
+    "sequence": "log-probability of every label's tokens after the prompt, from an echo",
+    "top": "log-probabilities among the likeliest tokens; a label that is not there gets a floor",
+    "choice": "the label that constrained decoding chose: 0 or 1, no probability",
+    "samples": "how often each label was drawn, with its standard error",
+    "match": "the label that the answer begins with: 0 or 1, no probability",
+}  # the ladder of label scores, best first, and what each means
+
+_NOT_NEGATIVE = -1e-300  # as a bound that is itself not allowed
 
 
 class UnknownBackend(LookupError):
@@ -31,6 +46,7 @@ class Option:
     above: float = -float_info.max  # of numbers, and the bound itself is not allowed
     at_most: float = float_info.max
     choices: tuple[str, ...] = ()
+    required: bool = False
 
     @property
     def wanted(self) -> str:
@@ -43,7 +59,7 @@ class Option:
 
     def accepts(self, value: object) -> bool:
         if value is None or isinstance(value, bool):
-            return value is None and self.default is None
+            return value is None and self.default is None and not self.required
         if self.type is str:
             return isinstance(value, str) and (not self.choices or value in self.choices)
         if not isinstance(value, int if self.type is int else int | float):
@@ -57,12 +73,13 @@ class Kind:
     capabilities: frozenset[Capability]
     summary: str
     options: Mapping[str, Option] = field(default_factory=dict)
+    probe: str = ""  # "module:function", where only asking tells what a model can do
 
 
 KINDS: dict[str, Kind] = {
     "encoder": Kind(
         "backends.encoder:Encoder",
-        frozenset({Capability.TEXT_PROMPTS, Capability.SOFT_PROMPTS, Capability.DEEP_PROMPTS}),
+        frozenset(Capability) - {Capability.GENERATION, Capability.VOCABULARY},
         "A sentence encoder on this machine: a label scores by how alike its text and the "
         "prompted input are.",
         {
@@ -77,6 +94,38 @@ KINDS: dict[str, Kind] = {
                 choices=("float32", "bfloat16"),
             ),
         },
+    ),
+    "openai": Kind(
+        "backends.remote.backend:Remote",
+        frozenset(Capability) - {Capability.DEEP_PROMPTS},
+        "A model behind any OpenAI-compatible server; what it can do is found by asking it.",
+        {
+            "base_url": Option(
+                str, None, "address of its /v1; several replicas: commas between", required=True
+            ),
+            "key_variable": Option(
+                str, None, "name of the environment variable that holds the key; unset: no key"
+            ),
+            "input_price": Option(float, None, "price of 10^6 tokens read", _NOT_NEGATIVE),
+            "output_price": Option(float, None, "price of 10^6 tokens written", _NOT_NEGATIVE),
+            "currency": Option(str, "USD", "currency of the prices"),
+            "route": Option(
+                str, "auto", "which route is asked", choices=("auto", "completions", "chat")
+            ),
+            "scores": Option(
+                str,
+                "auto",
+                "how label scores are read off answers; auto: the best way that works",
+                choices=("auto", *RUNGS),
+            ),
+            "samples": Option(int, 16, "draws for one sampled score", 1, 1000),
+            "timeout": Option(float, 60.0, "seconds one answer may take", 0, 3600),
+            "concurrency": Option(int, 256, "most requests in flight at once", 0, 4096),
+            "embeddings": Option(
+                str, None, "folder with the same model's weights, for soft prompts by embeddings"
+            ),
+        },
+        probe="backends.remote.probe:probe",
     ),
 }
 
@@ -93,8 +142,15 @@ def find(kind: str) -> Kind:
         raise UnknownBackend(f"no backend {kind!r}{_instead(kind, KINDS)}") from None
 
 
-def open_backend(kind: str, model: str, **options: int | float | str | None) -> Backend:
+def open_backend(
+    kind: str,
+    model: str,
+    probed: Mapping[str, Any] | None = None,
+    **options: int | float | str | None,
+) -> Backend:
     """Loads the model: slow, and only ever called by a runner.
+
+    `probed` is what `probe_backend` found, for kinds that need it.
 
     Raises:
         UnknownBackend: no such kind.
@@ -102,8 +158,30 @@ def open_backend(kind: str, model: str, **options: int | float | str | None) -> 
         BackendRefused: the model cannot be read.
     """
     check_options(kind, options)
-    module, _, name = find(kind).path.partition(":")
-    return cast(Backend, getattr(import_module(module), name)(model, **options))
+    facts = {"probed": probed} if find(kind).probe else {}
+    return cast(Backend, _load(find(kind).path)(model, **facts, **options))
+
+
+def probe_backend(
+    kind: str, model: str, **options: int | float | str | None
+) -> dict[str, Any] | None:
+    """Asks a model what it can do, in a few short requests; None: its kind already tells.
+
+    Returns:
+        Facts as JSON; `capabilities` lists values of `Capability`.
+
+    Raises:
+        UnknownBackend, ValueError, BackendRefused: as `open_backend`.
+        BackendUnavailable: nobody answers.
+    """
+    check_options(kind, options)
+    path = find(kind).probe
+    return cast(dict[str, Any], _load(path)(model, **options)) if path else None
+
+
+def _load(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
 
 
 def check_options(kind: str, options: Mapping[str, object]) -> None:
@@ -119,6 +197,9 @@ def check_options(kind: str, options: Mapping[str, object]) -> None:
             raise ValueError(f"{kind} has no option {name!r}{_instead(name, allowed)}")
         if not allowed[name].accepts(value):
             raise ValueError(f"{kind} option {name}={value!r}: {allowed[name].wanted} is wanted")
+    for name, option in allowed.items():
+        if option.required and options.get(name) is None:
+            raise ValueError(f"{kind} needs the option {name!r}: {option.description}")
 
 
 def describe_options(kind: str) -> dict[str, str]:

@@ -13,9 +13,8 @@ from backends.base import Query
 from backends.encoder import Encoder
 from benchmarks.tasks import BENCHMARKS
 from jobs.meter import Meter
-from jobs.methods import BBT
-from jobs.objective import Objective
-from jobs.search import Generation, Search
+from jobs.methods import BBT, Problem
+from jobs.search import Search
 from jobs.task import Split
 
 ROUNDS = 5
@@ -65,8 +64,8 @@ def _round(backend: Encoder, queries: list[Query]) -> dict[str, float]:
 
 
 def _population(split: Split, backend: Encoder) -> list[Query]:
-    plan = BBT.with_preset("paper").plan(backend, SEED)
     task = BENCHMARKS[0].task()
+    plan = BBT.with_preset("paper").plan(Problem(backend, task, split, "", SEED))
     prompts = [
         plan.space.decode(t.candidate) for t in plan.optimizer.ask(plan.optimizer.init(SEED))
     ]
@@ -77,12 +76,12 @@ def _optimizer_share(split: Split, backend: Encoder) -> dict[str, float]:
     """The part of a generation that is not waiting for the model, at the paper's settings."""
     method, task = BBT.with_preset("paper"), BENCHMARKS[0].task()
     meter = Meter(backend, 4 * method.generation_queries(len(split.train), len(split.dev)))
-    plan = method.plan(backend, SEED)
-    train, dev = (Objective(task, meter, rows) for rows in (split.train, split.dev))
-    search = Search(plan.optimizer, plan.space, train, dev, meter.afford)
-    plan.space.decode(plan.optimizer.ask(plan.optimizer.init(SEED))[0].candidate)  # draws A
+    search = method.search(Problem(backend, task, split, "", SEED), meter)
+    assert isinstance(search, Search)
+    last = search.start()
+    search.space.decode(search.optimizer.ask(last.state)[0].candidate)  # draws A
     start = time.perf_counter()
-    generations = len(list(search.run(Generation(0, plan.optimizer.init(SEED)))))
+    generations = len(list(search.run(last)))
     seconds = time.perf_counter() - start
     return {
         "generation_seconds": round(seconds / generations, 3),

@@ -1,13 +1,17 @@
 """The one place where queries are counted and the budget is kept."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Backend, Query
+from backends.base import Backend, Generates, Query, RanksVocabulary
+
+T = TypeVar("T")
 
 SLICE = 768  # queries between two looks at the stop signal: two or three seconds on two cores
 
@@ -31,8 +35,9 @@ class Meter:
     backend: Backend
     budget: int  # queries
     spent: int = 0  # queries
-    seconds: float = 0.0  # spent waiting for the model
+    seconds: float = 0.0  # spent waiting for the models
     between: Callable[[], None] = _go_on  # called before each slice; may raise to stop
+    writer: Generates | None = None  # who writes candidates; None: the backend itself, if it can
 
     def afford(self, n_queries: int) -> None:
         """Nothing, if so many queries fit in what is left.
@@ -49,25 +54,77 @@ class Meter:
         Raises:
             BudgetSpent: the queries do not fit in what is left; nothing was asked.
         """
+        scores = np.empty((len(queries), len(labels)))
+        ask = partial(self.backend.score, labels=labels)
+        for part, answers in self._counted(queries, lambda part: ask(_at(queries, part))):
+            scores[part] = answers
+        return scores
+
+    def generate(self, queries: Sequence[Query], *, max_tokens: int) -> list[str]:
+        """The backend's own words for each query, at temperature 0; raises as `score`."""
+        assert isinstance(self.backend, Generates)  # the job was admitted for it
+        ask = partial(self.backend.generate, max_tokens=max_tokens)
+        return self._gathered(queries, lambda part: ask(_at(queries, part)))
+
+    def rank(self, queries: Sequence[Query], k: int) -> list[Mapping[str, float]]:
+        """The `k` likeliest words for each query; raises as `score`."""
+        assert isinstance(self.backend, RanksVocabulary)
+        ask = partial(self.backend.rank, k=k)
+        return self._gathered(queries, lambda part: ask(_at(queries, part)))
+
+    def write(
+        self,
+        requests: Sequence[str],
+        samples: Sequence[int],
+        *,
+        max_tokens: int = 512,
+        temperature: float = 1.0,
+    ) -> list[str]:
+        """The writer's answer to each request, one query each; raises as `score`.
+
+        `samples` numbers the requests over the whole job: an equal number is an equal draw.
+        """
+        writer = self.writer or self.backend
+        assert isinstance(writer, Generates)
+        queries = [Query(request) for request in requests]
+        ask = partial(writer.generate, max_tokens=max_tokens, temperature=temperature)
+        return self._gathered(
+            queries, lambda part: ask(_at(queries, part), samples=_at(samples, part))
+        )
+
+    def _gathered(
+        self, queries: Sequence[Query], ask: Callable[[list[int]], Sequence[T]]
+    ) -> list[T]:
+        answers: dict[int, T] = {}
+        for part, some in self._counted(queries, ask):
+            answers.update(zip(part, some, strict=True))
+        return _at(answers, range(len(queries)))
+
+    def _counted(
+        self, queries: Sequence[Query], ask: Callable[[list[int]], T]
+    ) -> Iterator[tuple[list[int], T]]:
+        """Asks slice by slice; yields the positions of each slice's queries and the answers."""
         self.afford(len(queries))
         self.spent += len(queries)  # reserve
         answered = 0
         try:
-            scores = np.empty((len(queries), len(labels)))
             for part in _slices(queries):
                 self.between()
-                scores[part] = self._timed([queries[i] for i in part], labels)
+                yield part, self._timed(ask, part)
                 answered += len(part)
-            return scores
         finally:
             self.spent -= len(queries) - answered  # settle
 
-    def _timed(self, queries: list[Query], labels: Sequence[str]) -> NDArray[np.float64]:
+    def _timed(self, ask: Callable[[list[int]], T], part: list[int]) -> T:
         start = time.perf_counter()
         try:
-            return self.backend.score(queries, labels)
+            return ask(part)
         finally:
             self.seconds += time.perf_counter() - start
+
+
+def _at(items: Sequence[T] | Mapping[int, T], positions: Sequence[int]) -> list[T]:
+    return [items[position] for position in positions]
 
 
 def _slices(queries: Sequence[Query]) -> list[list[int]]:

@@ -15,6 +15,7 @@ from jobs.task import Example, Task
 Array: TypeAlias = NDArray[np.float64]
 Rows: TypeAlias = tuple[int, ...] | None  # None: every row
 LossName: TypeAlias = Literal["ce", "hinge", "accuracy"]
+Told: TypeAlias = Literal["ce", "hinge", "accuracy", "gap", "answer"]  # what an optimizer may hear
 
 MARGIN = 2.0  # of the hinge loss, for every dataset (BBT, utils.py)
 
@@ -45,10 +46,32 @@ def wrong(scores: Array, targets: NDArray[np.intp]) -> Array:
     return np.where(np.isnan(scores).any(axis=-1), np.nan, missed)
 
 
-LOSSES: Mapping[LossName, Callable[[Array, NDArray[np.intp]], Array]] = {
+def gap(scores: Array, targets: NDArray[np.intp]) -> Array:
+    """Minus RLPrompt's reward, shape (n,): how far the true label is ahead of the runner-up.
+
+    -200 (P(true) - max P(other)) where that is positive, 180 times where it is not
+    (Deng et al. 2022, arXiv:2205.12548, equation 4; lambda_1 = 180, lambda_2 = 200).
+    """
+    chances = probabilities(scores)
+    rows = np.arange(len(targets))
+    true = chances[rows, targets].copy()
+    chances[rows, targets] = -np.inf
+    ahead = true - chances.max(axis=-1)
+    return np.asarray(np.where(ahead > 0, -200.0, -180.0) * ahead)
+
+
+def answer(scores: Array, targets: NDArray[np.intp]) -> Array:
+    """The index of the likeliest label, for optimizers that judge answers by themselves."""
+    chosen = scores.argmax(axis=-1).astype(np.float64)
+    return np.where(np.isnan(scores).any(axis=-1), np.nan, chosen)
+
+
+LOSSES: Mapping[Told, Callable[[Array, NDArray[np.intp]], Array]] = {
     "ce": cross_entropy,
     "hinge": hinge,
     "accuracy": wrong,
+    "gap": gap,
+    "answer": answer,
 }
 
 
@@ -59,6 +82,7 @@ class Scored:
     losses: Array  # shape (n_rows,)
     predicted: NDArray[np.intp]  # index of the likeliest label, shape (n_rows,)
     targets: NDArray[np.intp]  # index of the true label, shape (n_rows,)
+    told: Array  # what the optimizer hears of each row, shape (n_rows,): mostly the losses
 
     @property
     def loss(self) -> float:
@@ -77,6 +101,7 @@ class Objective:
     scorer: Scorer
     examples: Sequence[Example]
     loss: LossName = "ce"
+    told: Told | None = None  # None: the loss
 
     def n_queries(self, rows: Rows) -> int:
         """What one prompt on these rows costs."""
@@ -95,8 +120,10 @@ class Objective:
         number = {label: i for i, label in enumerate(self.task.labels)}
         targets = np.array([number[example.label] for _, example in pairs], dtype=np.intp)
         losses = LOSSES[self.loss](scores, targets)
+        told = LOSSES[self.told or self.loss](scores, targets)
         cuts = np.cumsum([len(rows) for rows in chosen])[:-1]
-        parts = (np.split(whole, cuts) for whole in (losses, scores.argmax(axis=1), targets))
+        wholes = (losses, scores.argmax(axis=1), targets, told)
+        parts = (np.split(whole, cuts) for whole in wholes)
         return [Scored(*part) for part in zip(*parts, strict=True)]
 
 

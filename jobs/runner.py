@@ -12,7 +12,7 @@ from backends.base import Backend
 from jobs import checkpoint, prompts
 from jobs.catalog import Catalog
 from jobs.meter import Meter
-from jobs.methods import Plan
+from jobs.methods import Problem
 from jobs.models import JobRow, Status, TimingRow
 from jobs.objective import Objective, finite
 from jobs.opening import open_endpoint
@@ -20,7 +20,7 @@ from jobs.prompts import TextPrompt
 from jobs.queue import JobQueue, LostJob
 from jobs.records import checkpoint_row, generation_row, incumbent_of, prompt_row
 from jobs.report import compare, versions
-from jobs.search import Generation, Search
+from jobs.search import Generation, Searching
 from jobs.spec import JobSpec
 from jobs.store import Ending
 from jobs.task import Split, Task
@@ -49,10 +49,7 @@ class Work:
     split: Split
     backend: Backend
     meter: Meter
-    plan: Plan
-
-    def objective(self, split: str) -> Objective:
-        return Objective(self.task, self.meter, getattr(self.split, split), self.plan.loss)
+    search: Searching
 
 
 class Runner:
@@ -100,11 +97,8 @@ class Runner:
     def _search(self, job: JobRow) -> Ending:
         work = self._prepare(job)
         last = self._resume(work)
-        plan, meter = work.plan, work.meter
-        train, dev = work.objective("train"), work.objective("dev")
-        search = Search(plan.optimizer, plan.space, train, dev, meter.afford)
         clock = _Stopwatch(work)
-        for generation in search.run(last):
+        for generation in work.search.run(last):
             changed = generation.incumbent is not last.incumbent
             prompt = prompt_row(job.id, work.backend, generation.incumbent) if changed else None
             self.queue.record(
@@ -122,19 +116,16 @@ class Runner:
         spec = JobSpec.model_validate(job.spec)
         assert spec.task.template is not None and spec.task.verbalizer is not None  # admitted
         backend = open_endpoint(self.catalog.endpoint(spec.endpoint))
-        return Work(
-            job,
-            spec,
-            Task(spec.task.template, spec.task.verbalizer),
-            self.catalog.split(spec.dataset),
-            backend,
-            Meter(backend, spec.budget.queries, between=self._look_up),
-            spec.method.plan(backend, spec.seed),
-        )
+        task = Task(spec.task.template, spec.task.verbalizer)
+        split = self.catalog.split(spec.dataset)
+        meter = Meter(backend, spec.budget.queries, between=self._look_up)
+        problem = Problem(backend, task, split, spec.task.baseline, spec.seed)
+        search = spec.method.search(problem, meter)
+        return Work(job, spec, task, split, backend, meter, search)
 
     def _resume(self, work: Work) -> Generation[Any]:
         """The last recorded generation, or the start with the baseline measured."""
-        first = Generation(0, work.plan.optimizer.init(work.spec.seed))
+        first = work.search.start()
         if (saved := self.queue.progress(work.job.id)) is None:
             self._measure_baseline(work, first)
             return first
@@ -146,7 +137,8 @@ class Runner:
         clock = _Stopwatch(work)
         prompt = TextPrompt(work.spec.task.baseline)
         train, dev = (
-            work.objective(split).score([(prompt, None)])[0] for split in ("train", "dev")
+            objective.score([(prompt, None)])[0]
+            for objective in (work.search.train, work.search.dev)
         )
         baseline = {
             "prompt": prompt.text,
@@ -164,7 +156,7 @@ class Runner:
         assert last.incumbent is not None  # admission made sure of one generation
         test = list(work.split.test)
         meter = Meter(work.backend, 2 * len(test), between=self._look_up)
-        objective = Objective(work.task, meter, test, work.plan.loss)
+        objective = Objective(work.task, meter, test, work.search.dev.loss)
         asked = [TextPrompt(work.spec.task.baseline), last.incumbent.prompt]
         baseline, tuned = objective.score([(prompt, None) for prompt in asked])
         report = compare(baseline, tuned, test, work.task.labels)

@@ -1,19 +1,21 @@
 """The search: ask, score, tell. No database, no clock, no threads, no HTTP."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from jobs.meter import BudgetSpent
+from jobs.meter import BudgetSpent, Meter
 from jobs.objective import Objective, Scored
 from jobs.prompts import Prompt
 from jobs.spaces import Space
-from optimizers.base import Optimizer, mean_losses
+from optimizers.base import Chooses, Losses, Optimizer, Trial, Writes, mean_losses
 
 S = TypeVar("S")
+
+SAMPLES = 1_000_000  # most requests to the writer in one generation: their numbers never meet
 
 
 class NothingScored(Exception):
@@ -53,6 +55,45 @@ class Generation(Generic[S]):
     internals: Mapping[str, float] | None = None  # what the optimizer says of itself
 
 
+class Searching(Protocol):
+    """What a runner drives: a search that can be left after any generation and taken up again."""
+
+    @property
+    def dev(self) -> Objective:
+        """The rows that pick the incumbent, and the loss they are measured by."""
+        ...
+
+    @property
+    def train(self) -> Objective: ...
+
+    def start(self) -> Generation[Any]:
+        """Before the first generation: nothing asked yet."""
+        ...
+
+    def run(self, last: Generation[Any]) -> Iterator[Generation[Any]]:
+        """Generation after generation, from `last` on, until the budget is spent.
+
+        To pause, stop asking; to resume, pass back the last generation you were given.
+        """
+        ...
+
+
+class OnDev(NamedTuple):
+    """One prompt on the dev split."""
+
+    loss: float
+    accuracy: float
+
+
+class _Population(NamedTuple):
+    """What was asked in one generation, and what came of it."""
+
+    trials: list[Trial[Any]]
+    prompts: list[Prompt]
+    scored: list[Scored]
+    means: Losses  # mean loss of each trial, shape (n_trials,); +inf: failed
+
+
 @dataclass(frozen=True, eq=False)
 class Search(Generic[S]):
     """An optimizer, the space it searches, and the two splits it may see."""
@@ -61,13 +102,14 @@ class Search(Generic[S]):
     space: Space
     train: Objective
     dev: Objective
-    afford: Callable[[int], None]  # raises BudgetSpent where so many queries do not fit
+    meter: Meter
+    seed: int
+
+    def start(self) -> Generation[S]:
+        return Generation(0, self.optimizer.init(self.seed))
 
     def run(self, last: Generation[S]) -> Iterator[Generation[S]]:
-        """Generation after generation, from `last` on, until the budget is spent.
-
-        To pause, stop asking; to resume, pass back the last generation you were given.
-        """
+        """As `Searching.run`."""
         try:
             while True:
                 last = self.advance(last)
@@ -78,36 +120,60 @@ class Search(Generic[S]):
     def advance(self, last: Generation[S]) -> Generation[S]:
         """One round: train losses move the optimizer, dev loss alone picks the incumbent."""
         number = last.number + 1
-        trials = self.optimizer.ask(last.state)
-        prompts = [self.space.decode(trial.candidate) for trial in trials]
-        rows = [trial.rows for trial in trials]
-        self.afford(sum(map(self.train.n_queries, rows)) + self.dev.n_queries(None))
-        scored = self.train.score(list(zip(prompts, rows, strict=True)))
-        losses = [each.losses for each in scored]
-        means = mean_losses(losses)
-        if not np.isfinite(means).any():
-            raise NothingScored(f"all {len(means)} candidates of generation {number} failed")
-
-        best = int(means.argmin())
-        on_dev = self.dev.score([(prompts[best], None)])[0]
-        state = self.optimizer.tell(last.state, trials, losses)
+        asked = self._written(last.state, number)
+        found = self._score(self.optimizer.ask(asked), number)
+        state = self.optimizer.tell(asked, found.trials, [each.told for each in found.scored])
+        champion, on_train = self._champion(state, found)
+        on_dev = self._on_dev(champion, last.incumbent)
         return Generation(
             number,
             state,
-            _better(last.incumbent, prompts[best], number, scored[best], on_dev),
+            _better(last.incumbent, champion, number, on_train, on_dev),
             Champion(
-                scored[best].loss,
-                scored[best].accuracy,
-                float(means[np.isfinite(means)].mean()),
+                on_train.loss,
+                on_train.accuracy,
+                float(found.means[np.isfinite(found.means)].mean()),
                 on_dev.loss,
                 on_dev.accuracy,
             ),
             self.optimizer.describe(state),
         )
 
+    def _written(self, state: S, number: int) -> S:
+        """The state once the writer has answered what the optimizer asks of it."""
+        if not isinstance(self.optimizer, Writes):
+            return state
+        requests = self.optimizer.requests(state)
+        samples = [number * SAMPLES + i for i in range(len(requests))]
+        heard: S = self.optimizer.hear(state, self.meter.write(requests, samples))
+        return heard
+
+    def _score(self, trials: list[Trial[Any]], number: int) -> _Population:
+        prompts = [self.space.decode(trial.candidate) for trial in trials]
+        rows = [trial.rows for trial in trials]
+        self.meter.afford(sum(map(self.train.n_queries, rows)) + self.dev.n_queries(None))
+        scored = self.train.score(list(zip(prompts, rows, strict=True)))
+        means = mean_losses([each.losses for each in scored])
+        if not np.isfinite(means).any():
+            raise NothingScored(f"all {len(means)} candidates of generation {number} failed")
+        return _Population(trials, prompts, scored, means)
+
+    def _champion(self, state: S, found: _Population) -> tuple[Prompt, Scored]:
+        """The optimizer's favorite if it names one, else the lowest train loss."""
+        chosen = self.optimizer.choice(state) if isinstance(self.optimizer, Chooses) else None
+        best = int(found.means.argmin()) if chosen is None else chosen
+        return found.prompts[best], found.scored[best]
+
+    def _on_dev(self, champion: Prompt, incumbent: Incumbent | None) -> OnDev:
+        """Measured, unless the very same prompt has been: words compare, vectors do not."""
+        if incumbent is not None and champion == incumbent.prompt:
+            return OnDev(incumbent.dev_loss, incumbent.dev_accuracy)
+        scored = self.dev.score([(champion, None)])[0]
+        return OnDev(scored.loss, scored.accuracy)
+
 
 def _better(
-    incumbent: Incumbent | None, prompt: Prompt, number: int, train: Scored, dev: Scored
+    incumbent: Incumbent | None, prompt: Prompt, number: int, train: Scored, dev: OnDev
 ) -> Incumbent:
     """The challenger if its dev loss is strictly lower, else the incumbent.
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.prompts import Prompt, SoftPrompt
+from jobs.prompts import Prompt, SoftPrompt, TextPrompt
 
 ProjectionKind: TypeAlias = Literal["normal", "uniform"]
 
@@ -45,6 +45,25 @@ class Projection:
         """A candidate (dim,) as a soft prompt of one layer (1, n_tokens, hidden)."""
         shift = self.matrix @ candidate.astype(np.float32)
         return SoftPrompt((self.start + shift.reshape(self.start.shape))[None])
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The candidates are the words themselves."""
+
+    def decode(self, candidate: str) -> TextPrompt:
+        return TextPrompt(candidate)
+
+
+@dataclass(frozen=True)
+class WordList:
+    """A candidate is a row of positions in a list of words or phrases."""
+
+    words: tuple[str, ...]
+
+    def decode(self, candidate: NDArray[np.int64]) -> TextPrompt:
+        """Positions, shape (n_tokens,), as their words with one space between."""
+        return TextPrompt(" ".join(self.words[position] for position in candidate))
 
 
 def normal_scale(embedding_std: float, dim: int, sigma0: float, alpha: float) -> float:

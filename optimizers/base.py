@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,31 @@ class Optimizer(Protocol[State, Candidate]):
 
     def describe(self, state: State) -> Mapping[str, float]:
         """The optimizer's inner numbers worth a look, by name: `sigma`, for instance."""
+        ...
+
+
+@runtime_checkable
+class Chooses(Protocol):
+    """An optimizer that names its own favorite, where one generation's lowest loss misleads.
+
+    Racing, annealing and policies do: their trials meet different rows, or are draws.
+    """
+
+    def choice(self, state: Any) -> int | None:
+        """After `tell`, the position among its trials of the one to try on dev; None: the best."""
+        ...
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """An optimizer whose candidates are written by a language model, before each `ask`."""
+
+    def requests(self, state: Any) -> Sequence[str]:
+        """What to ask of the writer, one text each; none: `ask` can go on without."""
+        ...
+
+    def hear(self, state: Any, texts: Sequence[str]) -> Any:
+        """The state after the writer's answers, in the requests' order; an answer may be empty."""
         ...
 
 

@@ -10,8 +10,11 @@ from pydantic_core import PydanticCustomError
 
 from backends.base import Backend
 from backends.registry import Capability
-from jobs.objective import LossName
+from jobs.meter import Meter
+from jobs.objective import LossName, Objective, Told
+from jobs.search import Search, Searching
 from jobs.spaces import Space
+from jobs.task import Split, Task
 from optimizers.base import Optimizer
 
 
@@ -44,13 +47,25 @@ def did_you_mean(given: str, known: list[str]) -> str:
     return f"{hint}there are: {', '.join(known)}"
 
 
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What a method is made ready for."""
+
+    backend: Backend
+    task: Task
+    split: Split  # of which a method may see train and dev
+    baseline: str  # the manual prompt that tuning has to beat; may be empty
+    seed: int
+
+
 @dataclass(frozen=True)
 class Plan:
-    """A method made ready for one backend."""
+    """A method made ready for one problem."""
 
     optimizer: Optimizer[Any, Any]
     space: Space
-    loss: LossName
+    loss: LossName  # what is reported, and what picks the incumbent on dev
+    told: Told | None = None  # what the optimizer hears of the train rows; None: the loss
 
 
 class Method(Spec):
@@ -78,9 +93,16 @@ class Method(Spec):
         """Queries of one generation: every trial on its rows, and the champion on dev."""
         raise NotImplementedError
 
-    def plan(self, backend: Backend, seed: int) -> Plan:
-        """The optimizer and the space for this backend, which has all that `needs` names."""
+    def plan(self, problem: Problem) -> Plan:
+        """The optimizer and the space for a backend that has all that `needs` names."""
         raise NotImplementedError
+
+    def search(self, problem: Problem, meter: Meter) -> Searching:
+        """The search that a runner drives; ask, score, tell, unless a method has its own."""
+        plan = self.plan(problem)
+        train = Objective(problem.task, meter, problem.split.train, plan.loss, plan.told)
+        dev = Objective(problem.task, meter, problem.split.dev, plan.loss)
+        return Search(plan.optimizer, plan.space, train, dev, meter, problem.seed)
 
     @classmethod
     def with_preset(cls, name: str) -> Self:

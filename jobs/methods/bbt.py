@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from backends.base import Backend, TakesSoftPrompts
+from backends.base import TakesSoftPrompts
 from backends.registry import Capability
-from jobs.methods.base import Method, Plan
+from jobs.methods.base import Method, Plan, Problem
 from jobs.objective import LossName
 from jobs.spaces import Projection, ProjectionKind, normal_scale, uniform_scale
 from optimizers.cma import cma_es
@@ -77,7 +77,8 @@ class BBT(Method):
     def generation_queries(self, n_train: int, n_dev: int) -> int:
         return self.population_size * n_train + n_dev
 
-    def plan(self, backend: Backend, seed: int) -> Plan:
+    def plan(self, problem: Problem) -> Plan:
+        backend = problem.backend
         assert isinstance(backend, TakesSoftPrompts)  # `needs` has already been checked
         optimizer = cma_es(
             self.intrinsic_dim,
@@ -87,7 +88,7 @@ class BBT(Method):
             step_size=self.step_size,
             covariance=self.covariance,
         )
-        return Plan(optimizer, self._space(backend, seed), self.loss)
+        return Plan(optimizer, self._space(backend, problem.seed), self.loss)
 
     def _space(self, backend: TakesSoftPrompts, seed: int) -> Projection:
         if self.projection == "normal":

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
-from backends.base import Backend, Query, TakesSoftPrompts
+from backends.base import Backend, Generates, Query, RanksVocabulary, TakesSoftPrompts
 from backends.registry import KINDS, Capability, find, open_backend
 
+LOCAL = [name for name, kind in KINDS.items() if not kind.probe]  # the others: tests/…/remote
 PROTOCOLS = {
     Capability.TEXT_PROMPTS: Backend,
+    Capability.LABEL_PROBABILITIES: Backend,
+    Capability.GENERATION: Generates,
+    Capability.VOCABULARY: RanksVocabulary,
     Capability.SOFT_PROMPTS: TakesSoftPrompts,
     Capability.DEEP_PROMPTS: TakesSoftPrompts,
 }
@@ -21,7 +25,7 @@ def models(tiny_folder):
     return {"encoder": str(tiny_folder)}
 
 
-@pytest.fixture(params=KINDS, scope="module")
+@pytest.fixture(params=LOCAL, scope="module")
 def kind(request):
     return request.param
 

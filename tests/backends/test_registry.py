@@ -37,7 +37,17 @@ def test_every_kind_says_what_it_is(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_default_is_allowed(kind):
-    check_options(kind, {name: option.default for name, option in find(kind).options.items()})
+    needed = {name: "given" for name, option in find(kind).options.items() if option.required}
+    defaults = {name: option.default for name, option in find(kind).options.items()}
+    check_options(kind, defaults | needed)
+
+
+def test_what_is_required_has_to_be_given():
+    wanted = "openai needs the option 'base_url': address of its /v1"
+    with pytest.raises(ValueError, match=wanted):
+        check_options("openai", {"currency": "EUR"})
+    with pytest.raises(ValueError, match="base_url=None: a text is wanted"):
+        check_options("openai", {"base_url": None})
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,17 @@
 import numpy as np
 import pytest
 
-from jobs.methods import BBT
+from jobs.methods import BBT, Problem
 from jobs.spaces import normal_scale, uniform_scale
+from jobs.task import Split, Task
 from tests.toy import ToyBackend
 
+PROBLEM = Problem(ToyBackend(), Task("{prompt} {text}", {}), Split((), (), ()), "", seed=3)
 SMALL = {"intrinsic_dim": 6, "n_prompt_tokens": 5, "population_size": 4}
 
 
 def plan(**settings):
-    return BBT(**(SMALL | settings)).plan(ToyBackend(), seed=3)
+    return BBT(**(SMALL | settings)).plan(PROBLEM)
 
 
 def test_what_a_generation_costs():

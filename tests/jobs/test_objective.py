@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jobs.objective import Objective, cross_entropy, hinge, probabilities, wrong
+from jobs.objective import LOSSES, Objective, cross_entropy, hinge, probabilities, wrong
 from jobs.prompts import TextPrompt
 from jobs.task import Example, Task
 from tests.toy import ToyBackend
@@ -83,3 +83,18 @@ def test_one_failed_query_fails_its_prompt_alone():
     one, two = objective.score([(TextPrompt("one"), None), (TextPrompt("two"), None)])
     assert np.isnan(one.losses).tolist() == [False, True, False, False]
     assert np.isnan(one.loss) and np.isfinite(two.losses).all()
+
+
+def test_golden_reward():  # methods.md §15.4, golden vector 14: P = (.7, .3), (.4, .6), both true 0
+    losses = LOSSES["gap"](np.log([[0.7, 0.3], [0.4, 0.6]]), np.array([0, 0]))
+    assert losses == pytest.approx([-200 * 0.4, 180 * 0.2])
+    assert -losses.mean() == pytest.approx(22.0)
+
+
+def test_a_tie_is_not_ahead():  # RLPrompt masks equal values, so that a tie counts as a win
+    assert LOSSES["gap"](np.zeros((1, 3)), np.array([1])) == pytest.approx([0.0])
+
+
+def test_an_optimizer_may_hear_the_answers():
+    told = LOSSES["answer"](np.array([[0.0, 1.0], [2.0, 1.0], [np.nan, 0.0]]), np.zeros(3, int))
+    assert np.array_equal(told, [1.0, 0.0, np.nan], equal_nan=True)

@@ -15,7 +15,7 @@ LABELS = ["a", "b", "c"]
 
 def scored(predicted, targets, losses=None):
     losses = np.zeros(len(targets)) if losses is None else np.array(losses)
-    return Scored(losses, np.array(predicted), np.array(targets))
+    return Scored(losses, np.array(predicted), np.array(targets), losses)
 
 
 def examples(targets):

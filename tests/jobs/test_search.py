@@ -6,7 +6,7 @@ import pytest
 from jobs import checkpoint, prompts
 from jobs.meter import Meter
 from jobs.objective import Objective
-from jobs.search import Generation, NothingScored, Search
+from jobs.search import NothingScored, Search
 from jobs.spaces import Projection
 from jobs.task import Example, Task
 from optimizers.cma import cma_es
@@ -29,8 +29,8 @@ class Lab:
         self.optimizer = cma_es(3, population_size=POPULATION)
         space = Projection(3, np.zeros((2, 4), dtype=np.float32), "normal", 0.5, 0)
         self.train, self.dev = (Objective(TASK, self.meter, rows) for rows in (TRAIN, DEV))
-        self.search = Search(self.optimizer, space, self.train, self.dev, self.meter.afford)
-        self.start = Generation(0, self.optimizer.init(0))
+        self.search = Search(self.optimizer, space, self.train, self.dev, self.meter, 0)
+        self.start = self.search.start()
 
     def run(self, last=None):
         return list(self.search.run(last or self.start))

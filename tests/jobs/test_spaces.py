@@ -1,14 +1,25 @@
 import numpy as np
 import pytest
 
-from jobs.prompts import SoftPrompt
-from jobs.spaces import Projection, normal_scale, uniform_scale
+from jobs.prompts import SoftPrompt, TextPrompt
+from jobs.spaces import Projection, Texts, WordList, normal_scale, uniform_scale
 
+WORDS = ("is", "this", "a complaint")
 START = np.random.default_rng(7).standard_normal((50, 200)).astype(np.float32)
 
 
 def projection(kind="normal", scale=0.1, seed=0, dim=20):
     return Projection(dim, START, kind, scale, seed)
+
+
+def test_words_are_their_own_prompt():
+    assert Texts().decode("as {it} is") == TextPrompt("as {it} is")
+
+
+def test_positions_are_read_off_the_list():
+    assert WordList(WORDS).decode(np.array([1, 0, 2, 2])) == TextPrompt(
+        "this is a complaint a complaint"
+    )
 
 
 def test_golden_normal_scale():  # methods.md §15.4, golden vector 16
