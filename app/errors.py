@@ -17,8 +17,9 @@ from backends.registry import UnknownBackend
 from jobs.admission import Refused
 from jobs.catalog import BadId, BuiltIn, IdTaken, InUse, NoSuchDataset, NoSuchEndpoint
 from jobs.datasets import BadDataset
+from jobs.endpoints import BadKeyVariable, Unreachable
 from jobs.readers import BadFile
-from jobs.store import AlreadyEnded, NoSuchJob
+from jobs.store import AlreadyEnded, NoSuchJob, NotPaused
 from web.pages import not_found_page
 
 logger = logging.getLogger(__name__)
@@ -114,6 +115,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     NoSuchEndpoint: Answer(404, MISSING, "no_such_endpoint", "endpoint"),
     NoSuchDataset: Answer(404, MISSING, "no_such_dataset", "dataset"),
     AlreadyEnded: Answer(409, CONFLICT, "already_ended"),
+    NotPaused: Answer(409, CONFLICT, "not_paused"),
     NoPromptYet: Answer(409, CONFLICT, "no_prompt_yet"),
     NoReportYet: Answer(409, CONFLICT, "no_report_yet"),
     IdTaken: Answer(409, CONFLICT, "id_taken", "id"),
@@ -122,6 +124,8 @@ ANSWERS: dict[type[Exception], Answer] = {
     BadId: Answer(422, INVALID, "bad_id", "id"),
     BadFile: Answer(422, INVALID, "bad_file", "file"),
     BadDataset: Answer(422, INVALID, "bad_dataset"),
+    Unreachable: Answer(422, INVALID, "endpoint_unreachable"),
+    BadKeyVariable: Answer(422, INVALID, "bad_option"),
     BadField: Answer(422, INVALID, "bad_field"),
     Refused: Answer(422, INVALID, "refused"),
     WrongFormat: Answer(422, INVALID, "wrong_format", "format"),

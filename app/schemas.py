@@ -7,8 +7,9 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, Field
 
 from app.errors import ErrorBody
-from backends.registry import Kind
-from jobs.catalog import endpoint_capabilities
+from backends.registry import RUNGS, Kind
+from jobs.endpoints import endpoint_capabilities
+from jobs.ledger import PICO
 from jobs.methods import Method
 from jobs.models import (
     DatasetRow,
@@ -19,6 +20,7 @@ from jobs.models import (
     PromptRow,
     Status,
     TimingRow,
+    UsageRow,
 )
 from jobs.serving import Answer
 
@@ -83,6 +85,7 @@ class EndpointPublic(BaseModel):
     model: str
     options: dict[str, Any]
     capabilities: list[str]
+    probed: dict[str, Any] | None
     built_in: bool
     created_at: datetime
 
@@ -161,6 +164,30 @@ class ProgressPublic(BaseModel):
         )
 
 
+class UsagePublic(BaseModel):
+    """What a job has spent on APIs; `cost` in the endpoint's currency."""
+
+    requests: int = 0
+    recalled: int = 0  # answers that were remembered, and so cost nothing
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+    @classmethod
+    def of(cls, row: UsageRow | None) -> "UsagePublic":
+        if row is None:
+            return cls()
+        whole = row.model_dump(include={"requests", "recalled", "tokens_in", "tokens_out"})
+        return cls(**whole, cost=row.cost / PICO)
+
+
+class ScoresPublic(BaseModel):
+    """How label scores are read off an API's answers."""
+
+    rung: str
+    meaning: str
+
+
 class IncumbentPublic(BaseModel):
     generation: int
     kind: str
@@ -185,6 +212,9 @@ class JobPublic(BaseModel):
     spec: dict[str, Any]
     runner: str | None
     progress: ProgressPublic
+    usage: UsagePublic
+    scores: ScoresPublic | None
+    retry_at: datetime | None
     baseline: dict[str, Any] | None
     incumbent: IncumbentPublic | None
     result: dict[str, Any] | None
@@ -193,14 +223,19 @@ class JobPublic(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, row: JobRow, prompt: PromptRow | None) -> "JobPublic":
+    def of(
+        cls, row: JobRow, prompt: PromptRow | None = None, usage: UsageRow | None = None
+    ) -> "JobPublic":
         result = row.result and {**row.result, "queries": row.queries, "seconds": row.seconds}
         shared = (cls.model_fields.keys() & JobRow.model_fields.keys()) - {"result"}
+        scores = row.rung and ScoresPublic(rung=row.rung, meaning=RUNGS[row.rung])
         fields = {name: getattr(row, name) for name in shared}
         return cls(
             **fields,
             name=row.spec.get("name"),
             progress=ProgressPublic.of(row),
+            usage=UsagePublic.of(usage),
+            scores=scores or None,
             incumbent=IncumbentPublic.of(prompt) if prompt else None,
             result=result,
         )

@@ -1,6 +1,6 @@
 """Which kinds of backend exist and what each can do, as data: importing this loads no model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
@@ -68,11 +68,24 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How an input is shown where nobody says otherwise."""
+
+    between: str = " "  # prompt and columns, and columns among themselves
+    end: str = ""  # stands before the answer
+
+    def template(self, columns: Sequence[str]) -> str:
+        """The slots {prompt} and {column}, in order: the prompt first, for prefix caches."""
+        return self.between.join(f"{{{slot}}}" for slot in ["prompt", *columns]) + self.end
+
+
+@dataclass(frozen=True)
 class Kind:
     path: str  # "module:Class", imported when first opened
     capabilities: frozenset[Capability]
     summary: str
     options: Mapping[str, Option] = field(default_factory=dict)
+    layout: Layout = Layout()
     probe: str = ""  # "module:function", where only asking tells what a model can do
 
 
@@ -125,6 +138,7 @@ KINDS: dict[str, Kind] = {
                 str, None, "folder with the same model's weights, for soft prompts by embeddings"
             ),
         },
+        layout=Layout("\n\n", "\n\nAnswer:"),
         probe="backends.remote.probe:probe",
     ),
 }
@@ -191,15 +205,20 @@ def check_options(kind: str, options: Mapping[str, object]) -> None:
         UnknownBackend: no such kind.
         ValueError: naming the option, what was given and what is wanted.
     """
-    allowed = find(kind).options
     for name, value in options.items():
-        if name not in allowed:
-            raise ValueError(f"{kind} has no option {name!r}{_instead(name, allowed)}")
-        if not allowed[name].accepts(value):
-            raise ValueError(f"{kind} option {name}={value!r}: {allowed[name].wanted} is wanted")
-    for name, option in allowed.items():
-        if option.required and options.get(name) is None:
+        check_option(kind, name, value)
+    for name, option in find(kind).options.items():
+        if option.required and name not in options:
             raise ValueError(f"{kind} needs the option {name!r}: {option.description}")
+
+
+def check_option(kind: str, name: str, value: object) -> None:
+    """As `check_options`, for one of them."""
+    allowed = find(kind).options
+    if name not in allowed:
+        raise ValueError(f"{kind} has no option {name!r}{_instead(name, allowed)}")
+    if not allowed[name].accepts(value):
+        raise ValueError(f"{kind} option {name}={value!r}: {allowed[name].wanted} is wanted")
 
 
 def describe_options(kind: str) -> dict[str, str]:

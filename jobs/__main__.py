@@ -9,9 +9,7 @@ import os
 import signal
 import threading
 
-from jobs.catalog import Catalog
 from jobs.database import Database
-from jobs.queue import JobQueue
 from jobs.runner import Runner
 from jobs.supervisor import DATABASE_VARIABLE
 
@@ -24,7 +22,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.nice(NICENESS)
     database = Database(os.environ[DATABASE_VARIABLE])
-    runner = Runner(JobQueue(database), Catalog(database), options.name)
+    runner = Runner(database, options.name)
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: runner.stop.set())
     if options.parent:

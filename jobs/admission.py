@@ -1,8 +1,10 @@
 """What a job must be to enter the queue: refused with a sentence, or complete."""
 
-from jobs.catalog import Catalog, endpoint_capabilities
-from jobs.methods import did_you_mean
-from jobs.models import DatasetRow
+from backends.registry import find
+from jobs.catalog import Catalog, NoSuchEndpoint
+from jobs.endpoints import endpoint_capabilities, generates, is_priced
+from jobs.methods import METHODS, did_you_mean
+from jobs.models import DatasetRow, EndpointRow
 from jobs.spec import JobSpec, TaskSpec
 from jobs.task import slots
 
@@ -25,27 +27,71 @@ def admit(spec: JobSpec, catalog: Catalog) -> JobSpec:
     """
     endpoint = catalog.endpoint(spec.endpoint)
     dataset = catalog.dataset(spec.dataset)
-    _check_needs(spec, endpoint.kind, endpoint_capabilities(endpoint))
-    task = _complete(spec.task, dataset)
+    _check_needs(spec, endpoint)
+    _check_writer(spec, catalog)
+    _check_price(spec, catalog)
+    task = _complete(spec.task, dataset, endpoint.kind)
     _check_budget(spec, dataset)
     return spec.model_copy(update={"task": task})
 
 
-def _check_needs(spec: JobSpec, kind: str, capabilities: list[str]) -> None:
-    missing = sorted(need for need in spec.method.needs if need not in capabilities)
+def _check_needs(spec: JobSpec, endpoint: EndpointRow) -> None:
+    offered = endpoint_capabilities(endpoint)
+    missing = sorted(need for need in spec.method.requires() if need not in offered)
     if missing:
+        fit = [name for name, method in METHODS.items() if method.needs <= set(offered)]
         raise Refused(
             "method.name",
-            f"{spec.method.name} needs {', '.join(missing)}; endpoint {spec.endpoint!r} "
-            f"(kind {kind}) offers {', '.join(capabilities)}. Choose another method or endpoint",
+            f"{spec.method.name} needs {', '.join(missing)}; endpoint {endpoint.id!r} (kind "
+            f"{endpoint.kind}) offers {', '.join(offered)}. Choose another endpoint, or one of the "
+            f"methods that work with this one: {', '.join(fit) or 'none'}",
             "method_endpoint_mismatch",
         )
 
 
-def _complete(task: TaskSpec, dataset: DatasetRow) -> TaskSpec:
+def _check_writer(spec: JobSpec, catalog: Catalog) -> None:
+    name = spec.method.writer_endpoint
+    if not name:
+        return
+    try:
+        writer = catalog.endpoint(name)
+    except NoSuchEndpoint as error:
+        raise Refused("method.writer", str(error), "no_such_endpoint") from None
+    if not generates(writer):
+        raise Refused(
+            "method.writer",
+            f"endpoint {name!r} (kind {writer.kind}) writes no text; wanted one that does",
+            "method_endpoint_mismatch",
+        )
+
+
+def _check_price(spec: JobSpec, catalog: Catalog) -> None:
+    """A budget of money on a model without a price would be no wall at all."""
+    if spec.budget.cost is None:
+        return
+    names = [spec.endpoint, *filter(None, [spec.method.writer_endpoint])]
+    rows = [catalog.endpoint(name) for name in names]
+    for row in rows:
+        if not is_priced(row):
+            raise Refused(
+                "budget.cost",
+                f"endpoint {row.id!r} has no prices, so a budget of {spec.budget.cost:g} cannot be "
+                "kept; register it with input_price and output_price, or leave budget.cost out",
+                "unpriced_endpoint",
+            )
+    currencies = sorted({row.options.get("currency", "USD") for row in rows})
+    if len(currencies) > 1:
+        raise Refused(
+            "budget.cost",
+            f"the endpoints' prices are in {' and '.join(currencies)}; wanted one currency",
+            "two_currencies",
+        )
+
+
+def _complete(task: TaskSpec, dataset: DatasetRow, kind: str) -> TaskSpec:
     template = task.template
     if template is None:
-        template = " ".join(f"{{{slot}}}" for slot in ["prompt", *dataset.columns])
+        template = find(kind).layout.template(dataset.columns)
     _check_template(template, dataset.columns)
     verbalizer = task.verbalizer
     if verbalizer is None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from backends.registry import check_options, find
 from jobs.database import Database
 from jobs.datasets import SPLITS, Dataset, Reading, SplitName, make_dataset
+from jobs.endpoints import new_endpoint, probed
 from jobs.methods import did_you_mean
 from jobs.models import ENDED, DatasetRow, EndpointRow, ExampleRow, JobRow
 from jobs.readers import read_table
@@ -74,19 +74,26 @@ class Catalog:
     # endpoints
 
     def add_endpoint(self, id_: str, kind: str, model: str, options: dict[str, Any]) -> EndpointRow:
-        """Registers a model; it is opened only when a job needs it.
-
-        Raises:
-            UnknownBackend, ValueError: the kind or an option is not one there is.
-            BadId, IdTaken: the id cannot be used.
-        """
-        check_options(kind, options)
-        row = EndpointRow(id=_checked_id(id_), kind=kind, model=model, options=options)
+        """Registers a model; raises as `new_endpoint`, and BadId or IdTaken."""
+        with self._database.reading() as session:
+            _check_free(session, _checked_id(id_))  # before an API is asked anything
+        row = new_endpoint(id_, kind, model, options)
         with self._database.writing() as session:
-            if session.get(EndpointRow, id_) is not None:
-                raise IdTaken(f"there is already an endpoint {id_!r}; choose another id")
+            _check_free(session, id_)
             session.add(row)
         return row
+
+    def probe_endpoint(self, id_: str) -> EndpointRow:
+        """Asks anew what the model can do; raises as `new_endpoint`."""
+        row = self.endpoint(id_)
+        facts = probed(row.kind, row.model, row.options)
+        with self._database.writing() as session:
+            known = session.get(EndpointRow, id_)
+            if known is None:
+                raise NoSuchEndpoint(f"endpoint {id_!r} has been deleted meanwhile")
+            known.probed = facts
+            session.add(known)
+            return known
 
     def endpoint(self, id_: str) -> EndpointRow:
         with self._database.reading() as session:
@@ -176,11 +183,17 @@ class Catalog:
 
 
 def _check_unused(session: Session, row: EndpointRow | DatasetRow) -> None:
-    field = "endpoint" if isinstance(row, EndpointRow) else "dataset"
     waiting = select(JobRow).where(col(JobRow.status).not_in(ENDED))
-    users = [job.id for job in session.exec(waiting) if job.spec[field] == row.id]
+    users = [job.id for job in session.exec(waiting) if row.id in _needed(job, type(row))]
     if users:
         raise InUse(f"{row.id!r} is needed by {', '.join(users)}; cancel or await what needs it")
+
+
+def _needed(job: JobRow, kind: type[EndpointRow | DatasetRow]) -> set[str]:
+    """Ids of the objects of this kind that a job needs."""
+    if kind is DatasetRow:
+        return {job.spec["dataset"]}
+    return {job.spec["endpoint"], job.spec["method"].get("writer", "")}
 
 
 def slug(filename: str) -> str:
@@ -189,8 +202,9 @@ def slug(filename: str) -> str:
     return stem[:64] or "dataset"
 
 
-def endpoint_capabilities(row: EndpointRow) -> list[str]:
-    return sorted(find(row.kind).capabilities)
+def _check_free(session: Session, id_: str) -> None:
+    if session.get(EndpointRow, id_) is not None:
+        raise IdTaken(f"there is already an endpoint {id_!r}; choose another id")
 
 
 def _checked_id(id_: str) -> str:

@@ -17,7 +17,11 @@ SLICE = 768  # queries between two looks at the stop signal: two or three second
 
 
 class BudgetSpent(Exception):
-    """The next call would go over the budget; none of it was sent."""
+    """The next call would go over the budget; none of it was sent. `wall` names what ran out."""
+
+    def __init__(self, message: str, wall: str = "queries") -> None:
+        super().__init__(message)
+        self.wall = wall
 
 
 def _go_on() -> None:

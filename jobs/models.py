@@ -4,13 +4,17 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, Column, DateTime, LargeBinary, String
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
 
 class Status(StrEnum):
-    """queued -> running -> succeeded | failed | cancelled; running -> queued if its runner dies."""
+    """queued -> running -> succeeded | failed | cancelled.
+
+    running -> queued if its runner dies, running -> paused if its endpoint does not answer;
+    paused -> running by itself after a while, or when somebody resumes it.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -50,6 +54,7 @@ class EndpointRow(SQLModel, table=True):
     kind: str
     model: str
     options: dict[str, Any] = _json()
+    probed: dict[str, Any] | None = _json(nullable=True)  # what asking it has shown
     built_in: bool = False
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
 
@@ -99,6 +104,9 @@ class JobRow(SQLModel, table=True):
     heartbeat: float | None = None  # seconds since the epoch
     attempts: int = 0  # times claimed: the fence against a runner that lost its job
     crashes: int = 0  # runners in a row that died without recording a generation
+    outages: int = 0  # pauses in a row without a recorded generation between
+    retry_at: float | None = None  # seconds since the epoch, of a paused job
+    rung: str | None = None  # how label scores are read off answers (registry.RUNGS)
     generation: int = 0  # the last one recorded
     queries: int = 0  # spent on train and dev
     seconds: float = 0.0  # of tuning
@@ -165,6 +173,33 @@ class PromptRow(SQLModel, table=True):
     text: str | None = None  # of a text prompt, for lists that leave `content` where it is
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # prompts.dumps
     nearest_words: list[Any] | None = _json(nullable=True)  # pairs: word, cosine
+
+
+class UsageRow(SQLModel, table=True):
+    """What a job has spent on APIs; costs in 10^-12 of the endpoint's currency."""
+
+    __tablename__ = "usage"
+
+    job_id: str = Field(foreign_key="jobs.id", primary_key=True, ondelete="CASCADE")
+    attempt: int = 0  # which claim of the job may write here
+    requests: int = 0
+    recalled: int = 0  # answers that were remembered, and so cost nothing
+    tokens_in: int = Field(default=0, sa_type=BigInteger)
+    tokens_out: int = Field(default=0, sa_type=BigInteger)
+    cost: int = Field(default=0, sa_type=BigInteger)
+    aside_tokens_in: int = Field(default=0, sa_type=BigInteger)  # for requests under way
+    aside_tokens_out: int = Field(default=0, sa_type=BigInteger)
+    aside_cost: int = Field(default=0, sa_type=BigInteger)
+
+
+class AnswerRow(SQLModel, table=True):
+    """An API's answer to one request, kept so that it is not paid for twice."""
+
+    __tablename__ = "answers"
+
+    key: str = Field(primary_key=True)  # hash of the request, the model and the sample's number
+    body: str  # JSON as it was sent
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
 
 
 class ReportRow(SQLModel, table=True):

@@ -10,9 +10,10 @@ from jobs.models import EndpointRow
 
 def open_endpoint(row: EndpointRow) -> Backend:
     """The model behind an endpoint; the last two stay in memory."""
-    return _opened(row.kind, row.model, json.dumps(row.options, sort_keys=True))
+    facts = (json.dumps(each, sort_keys=True) for each in (row.options, row.probed))
+    return _opened(row.kind, row.model, *facts)
 
 
 @lru_cache(maxsize=2)
-def _opened(kind: str, model: str, options: str) -> Backend:
-    return open_backend(kind, model, **json.loads(options))
+def _opened(kind: str, model: str, options: str, probed: str) -> Backend:
+    return open_backend(kind, model, json.loads(probed), **json.loads(options))

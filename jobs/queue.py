@@ -19,6 +19,7 @@ from jobs.models import (
 )
 from jobs.store import Ending, end_job, status_event
 
+FIRST_PAUSE, LONGEST_PAUSE = 15.0, 600.0  # seconds before an endpoint that was down is tried again
 STALE_AFTER = 15.0  # seconds without a heartbeat before another runner may take over
 MAX_CRASHES = 3  # runners in a row that may die on a job before it fails
 
@@ -41,14 +42,17 @@ class JobQueue:
         self._database = database
 
     def claim(self, runner: str, *, at: float | None = None) -> JobRow | None:
-        """The oldest job that is queued, or whose runner went silent; now this runner's.
+        """The oldest job that waits, or whose runner went silent; now this runner's.
+
+        A job waits when it is queued, or paused until an instant that has come.
 
         One transaction, so two runners can never hold the same job. A job that has killed
         its runner MAX_CRASHES times in a row is failed instead of being tried again.
         """
         at = time.time() if at is None else at
         silent = (col(JobRow.status) == Status.RUNNING) & (col(JobRow.heartbeat) < at - STALE_AFTER)
-        free = or_(col(JobRow.status) == Status.QUEUED, silent)
+        due = (col(JobRow.status) == Status.PAUSED) & (col(JobRow.retry_at) <= at)
+        free = or_(col(JobRow.status) == Status.QUEUED, due, silent)
         oldest = select(JobRow).where(free).order_by(col(JobRow.id)).limit(1)
         with self._database.writing() as session:
             while job := session.exec(oldest).one_or_none():
@@ -77,11 +81,16 @@ class JobQueue:
             return _hold(session, held, heartbeat=time.time()).cancel_requested
 
     def record_baseline(
-        self, held: JobRow, baseline: dict[str, Any], saved: CheckpointRow, timing: TimingRow
+        self,
+        held: JobRow,
+        baseline: dict[str, Any],
+        saved: CheckpointRow,
+        timing: TimingRow,
+        rung: str | None = None,
     ) -> None:
         """The baseline's train and dev figures and the state before the first generation."""
         with self._database.writing() as session:
-            job = _hold(session, held, heartbeat=time.time(), baseline=baseline)
+            job = _hold(session, held, heartbeat=time.time(), baseline=baseline, rung=rung)
             job.queries = saved.queries
             _add_time(job, timing)
             session.merge(saved)
@@ -103,7 +112,7 @@ class JobQueue:
             LostJob: another runner has taken the job over.
         """
         with self._database.writing() as session:
-            job = _hold(session, held, heartbeat=time.time(), crashes=0)
+            job = _hold(session, held, heartbeat=time.time(), crashes=0, outages=0)
             job.generation, job.queries = row.number, row.queries
             _add_time(job, timing)
             for each in (row, timing, saved):
@@ -122,6 +131,19 @@ class JobQueue:
         """The job waits again; the next runner goes on after the last recorded generation."""
         with self._database.writing() as session:
             _requeue(session, _hold(session, held))
+
+    def pause(self, held: JobRow, error: dict[str, Any], *, at: float | None = None) -> None:
+        """The endpoint does not answer: the job waits, twice as long after each time in a row."""
+        at = time.time() if at is None else at
+        with self._database.writing() as session:
+            job = _hold(session, held)
+            if job.cancel_requested:
+                return end_job(session, job, Ending(Status.CANCELLED, "cancelled"))
+            job.status, job.runner, job.error = Status.PAUSED, None, error
+            job.retry_at = at + min(FIRST_PAUSE * 2**job.outages, LONGEST_PAUSE)
+            job.outages += 1
+            session.add(job)
+            return status_event(session, job.id, Status.PAUSED)
 
     def finish(self, held: JobRow, ending: Ending) -> None:
         with self._database.writing() as session:
@@ -155,6 +177,7 @@ def _add_time(job: JobRow, timing: TimingRow) -> None:
 def _take(session: Session, job: JobRow, runner: str, at: float) -> JobRow:
     job.status, job.runner, job.heartbeat = Status.RUNNING, runner, at
     job.attempts += 1
+    job.retry_at, job.error = None, None
     job.started_at = job.started_at or now()
     session.add(job)
     status_event(session, job.id, Status.RUNNING)

@@ -1,29 +1,27 @@
 """The process that works through the queue: claim, search, record, again."""
 
+from __future__ import annotations
+
 import logging
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from backends.base import Backend
-from jobs import checkpoint, prompts
+from backends.base import BackendUnavailable
+from jobs import checkpoint
+from jobs.accounts import Accounts
 from jobs.catalog import Catalog
-from jobs.meter import Meter
-from jobs.methods import Problem
+from jobs.database import Database
+from jobs.meter import BudgetSpent
 from jobs.models import JobRow, Status, TimingRow
-from jobs.objective import Objective, finite
-from jobs.opening import open_endpoint
-from jobs.prompts import TextPrompt
+from jobs.outcome import measure_baseline, report
 from jobs.queue import JobQueue, LostJob
 from jobs.records import checkpoint_row, generation_row, incumbent_of, prompt_row
-from jobs.report import compare, versions
-from jobs.search import Generation, Searching
-from jobs.spec import JobSpec
+from jobs.search import Generation
 from jobs.store import Ending
-from jobs.task import Split, Task
+from jobs.work import Work, make_ready
 
 logger = logging.getLogger(__name__)
 
@@ -39,24 +37,12 @@ class Cancelled(Exception):
     """The job's owner asked for it to stop."""
 
 
-@dataclass(frozen=True, eq=False)
-class Work:
-    """A claimed job made ready."""
-
-    job: JobRow
-    spec: JobSpec
-    task: Task
-    split: Split
-    backend: Backend
-    meter: Meter
-    search: Searching
-
-
 class Runner:
     """Takes jobs to their end, one after the other."""
 
-    def __init__(self, queue: JobQueue, catalog: Catalog, name: str) -> None:
-        self.queue, self.catalog, self.name = queue, catalog, name
+    def __init__(self, database: Database, name: str) -> None:
+        self.queue, self.catalog = JobQueue(database), Catalog(database)
+        self.accounts, self.name = Accounts(database), name
         self.stop = threading.Event()
         self._halt: type[Exception] | None = None  # what the heartbeat found out
 
@@ -90,17 +76,34 @@ class Runner:
             self.queue.hand_back(job)
         except LostJob:
             raise
+        except BackendUnavailable as error:
+            logger.warning("job %s paused: %s", job.id, error)
+            self.queue.pause(job, _error(error))
+        except BudgetSpent as error:
+            self.queue.finish(job, Ending(Status.FAILED, "budget_spent", _error(error)))
         except Exception as error:
             logger.exception("job %s failed", job.id)
             self.queue.finish(job, Ending(Status.FAILED, "failed", _error(error)))
 
     def _search(self, job: JobRow) -> Ending:
-        work = self._prepare(job)
-        last = self._resume(work)
-        clock = _Stopwatch(work)
+        work = make_ready(job, self.catalog, self.accounts, self._look_up)
+        try:
+            last = self._generations(work)
+            if last.incumbent is None:
+                raise BudgetSpent("the budget did not last for one generation")
+            return report(work, last.incumbent)
+        finally:
+            work.ledger.flush()
+
+    def _generations(self, work: Work) -> Generation[Any]:
+        """All there are to come, each recorded; the last one."""
+        job, clock = work.job, _Stopwatch(work)
+        last = self._resume(work, clock)
+        work.set_report_aside()
         for generation in work.search.run(last):
             changed = generation.incumbent is not last.incumbent
             prompt = prompt_row(job.id, work.backend, generation.incumbent) if changed else None
+            work.ledger.flush()
             self.queue.record(
                 job,
                 generation_row(job.id, work.meter.spent, generation),
@@ -110,62 +113,21 @@ class Runner:
             )
             last = generation
             self._look_up()
-        return self._report(work, last)
+        return last
 
-    def _prepare(self, job: JobRow) -> Work:
-        spec = JobSpec.model_validate(job.spec)
-        assert spec.task.template is not None and spec.task.verbalizer is not None  # admitted
-        backend = open_endpoint(self.catalog.endpoint(spec.endpoint))
-        task = Task(spec.task.template, spec.task.verbalizer)
-        split = self.catalog.split(spec.dataset)
-        meter = Meter(backend, spec.budget.queries, between=self._look_up)
-        problem = Problem(backend, task, split, spec.task.baseline, spec.seed)
-        search = spec.method.search(problem, meter)
-        return Work(job, spec, task, split, backend, meter, search)
-
-    def _resume(self, work: Work) -> Generation[Any]:
+    def _resume(self, work: Work, clock: _Stopwatch) -> Generation[Any]:
         """The last recorded generation, or the start with the baseline measured."""
         first = work.search.start()
-        if (saved := self.queue.progress(work.job.id)) is None:
-            self._measure_baseline(work, first)
+        saved = self.queue.progress(work.job.id)
+        if saved is None:
+            baseline = measure_baseline(work)
+            start = checkpoint_row(work.job.id, work.meter.spent, first)
+            lap = clock.lap(first.number)
+            self.queue.record_baseline(work.job, baseline, start, lap, work.rung)
             return first
         work.meter.spent = saved.checkpoint.queries
         state = checkpoint.loads(type(first.state), saved.checkpoint.state)
         return Generation(saved.checkpoint.number, state, incumbent_of(saved.prompt))
-
-    def _measure_baseline(self, work: Work, first: Generation[Any]) -> None:
-        clock = _Stopwatch(work)
-        prompt = TextPrompt(work.spec.task.baseline)
-        train, dev = (
-            objective.score([(prompt, None)])[0]
-            for objective in (work.search.train, work.search.dev)
-        )
-        baseline = {
-            "prompt": prompt.text,
-            "train_loss": finite(train.loss),
-            "train_accuracy": train.accuracy,
-            "dev_loss": finite(dev.loss),
-            "dev_accuracy": dev.accuracy,
-            "queries": work.meter.spent,
-        }
-        start = checkpoint_row(work.job.id, work.meter.spent, first)
-        self.queue.record_baseline(work.job, baseline, start, clock.lap(first.number))
-
-    def _report(self, work: Work, last: Generation[Any]) -> Ending:
-        """The test split, once: the incumbent against the baseline, outside the budget."""
-        assert last.incumbent is not None  # admission made sure of one generation
-        test = list(work.split.test)
-        meter = Meter(work.backend, 2 * len(test), between=self._look_up)
-        objective = Objective(work.task, meter, test, work.search.dev.loss)
-        asked = [TextPrompt(work.spec.task.baseline), last.incumbent.prompt]
-        baseline, tuned = objective.score([(prompt, None) for prompt in asked])
-        report = compare(baseline, tuned, test, work.task.labels)
-        report["baseline"]["prompt"] = work.spec.task.baseline
-        report["tuned"]["kind"] = prompts.kind_of(last.incumbent.prompt)
-        report["tuned"]["generation"] = last.incumbent.generation
-        report["versions"] = versions()
-        report["usage"] = {"queries": work.meter.spent, "report_queries": meter.spent}
-        return Ending(Status.SUCCEEDED, "budget_spent", None, _result(report), report)
 
     def _look_up(self) -> None:
         """Between two slices of queries: is there a reason to leave off?"""
@@ -212,18 +174,6 @@ class _Stopwatch:
         return TimingRow(
             job_id=self._job_id, number=number, seconds=seconds, model_seconds=model_seconds
         )
-
-
-def _result(report: dict[str, Any]) -> dict[str, Any]:
-    """The report in a nutshell, for lists."""
-    brief = ("accuracy", "n", "low", "high")
-    return {
-        "outcome": report["outcome"],
-        "message": report["message"],
-        "baseline": {key: report["baseline"][key] for key in brief},
-        "tuned": {key: report["tuned"][key] for key in brief},
-        "p_value": report["p_value"],
-    }
 
 
 def _error(error: Exception) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A job as its author writes it: the request body, the stored JSON and the OpenAPI schema."""
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -9,6 +9,7 @@ from jobs.methods import METHODS, AnyMethod, Spec, did_you_mean
 
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Text: TypeAlias = Annotated[str, StringConstraints(max_length=20_000)]
+CacheMode: TypeAlias = Literal["read", "refresh", "off"]
 MetadataKey: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue: TypeAlias = Annotated[str, StringConstraints(max_length=512)]
 
@@ -41,6 +42,13 @@ class Budget(Spec):
     """Walls that the job never passes."""
 
     queries: int = Field(ge=1, le=10**9, description="one prompt on one input, train and dev")
+    tokens: int | None = Field(
+        None, ge=1, le=10**15, description="read and written by an API's model, the report included"
+    )
+    cost: float | None = Field(
+        None, gt=0, le=10**6, description="in the endpoint's currency, the report included"
+    )
+    seconds: float | None = Field(None, gt=0, le=10**8, description="of tuning, pauses left out")
 
 
 def _known_method(data: Any) -> Any:
@@ -67,4 +75,9 @@ class JobSpec(Spec):
     method: Annotated[AnyMethod, BeforeValidator(_known_method)]
     budget: Budget
     seed: int = Field(0, ge=0, lt=2**32)
+    cache: CacheMode = Field(
+        "read",
+        description="answers of APIs: read: a request asked before is not paid again; refresh: "
+        "asked anew and kept; off: neither",
+    )
     metadata: dict[MetadataKey, MetadataValue] = Field({}, max_length=16)

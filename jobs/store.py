@@ -19,6 +19,7 @@ from jobs.models import (
     ReportRow,
     Status,
     TimingRow,
+    UsageRow,
     now,
 )
 from jobs.spec import JobSpec
@@ -30,6 +31,10 @@ class NoSuchJob(LookupError):
 
 class AlreadyEnded(Exception):
     """The job has ended, so there is nothing left to stop."""
+
+
+class NotPaused(Exception):
+    """The job is not paused."""
 
 
 class Ending(NamedTuple):
@@ -100,6 +105,22 @@ class JobStore:
                 end_job(session, job, Ending(Status.CANCELLED, "cancelled"))
             return job
 
+    def resume(self, job_id: str) -> JobRow:
+        """A paused job waits in the queue again, without its pause.
+
+        Raises:
+            NoSuchJob: no job has this id.
+            NotPaused: there is nothing to resume.
+        """
+        with self._database.writing() as session:
+            job = get_job(session, job_id)
+            if job.status != Status.PAUSED:
+                raise NotPaused(f"job {job_id} is {job.status}; only a paused job can be resumed")
+            job.status, job.retry_at, job.error = Status.QUEUED, None, None
+            session.add(job)
+            status_event(session, job.id, Status.QUEUED)
+            return job
+
     def incumbents(self, job_ids: Sequence[str]) -> dict[str, PromptRow]:
         """The prompts of many jobs without their content, by job id."""
         query = select(PromptRow).where(col(PromptRow.job_id).in_(job_ids))
@@ -107,6 +128,12 @@ class JobStore:
             content: Any = PromptRow.content  # SQLModel types a column as its value
             rows = session.exec(query.options(defer(content, raiseload=True)))
             return {row.job_id: row for row in rows}
+
+    def usage(self, job_ids: Sequence[str]) -> dict[str, UsageRow]:
+        """What many jobs have spent on APIs, by job id; a job no runner has taken has none."""
+        query = select(UsageRow).where(col(UsageRow.job_id).in_(job_ids))
+        with self._database.reading() as session:
+            return {row.job_id: row for row in session.exec(query)}
 
     def prompt(self, job_id: str) -> PromptRow | None:
         with self._database.reading() as session:

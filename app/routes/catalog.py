@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from app.deps import ServiceDep
 from app.errors import BadField
 from app.schemas import BackendPublic, EndpointPublic, Listing, MethodPublic
-from backends.registry import KINDS, check_options, find
+from backends.registry import KINDS, check_option, find
 from jobs.methods import METHODS, Spec
 from jobs.spec import Name
 
@@ -18,18 +18,35 @@ BUILT_IN_MODELS = ("minilm",)
 
 
 class EndpointBody(Spec):
-    """A model to be registered; nothing is loaded until a job needs it."""
+    """A model to be registered.
+
+    A local one is loaded when a job needs it; an API is asked at once what it can do.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"id": "sharp", "kind": "encoder", "model": "minilm", "options": {"scale": 40.0}}
+                {"id": "sharp", "kind": "encoder", "model": "minilm", "options": {"scale": 40.0}},
+                {
+                    "id": "hosted",
+                    "kind": "openai",
+                    "model": "qwen3-0.6b",
+                    "options": {
+                        "base_url": "http://127.0.0.1:8080/v1",
+                        "key_variable": "MY_API_KEY",
+                        "input_price": 0.1,
+                        "output_price": 0.4,
+                    },
+                },
             ]
         }
     )
     id: Name
     kind: Name
-    model: Name = Field(description="a built-in model's name, or a folder below the models folder")
+    model: Name = Field(
+        description="a built-in model's name, a folder below the models folder, or a model's name "
+        "at an API"
+    )
     options: dict[str, Any] = Field({}, max_length=32)
 
 
@@ -52,13 +69,23 @@ def list_endpoints(service: ServiceDep) -> Listing[EndpointPublic]:
 def create_endpoint(body: EndpointBody, service: ServiceDep) -> EndpointPublic:
     find(body.kind)
     _check(body.kind, body.options)
-    model = _model(body.model, service)
-    return EndpointPublic.of(service.catalog.add_endpoint(body.id, body.kind, model, body.options))
+    model, options = body.model, dict(body.options)
+    if not find(body.kind).probe:
+        model = _folder("model", body.model, service)
+    if options.get("embeddings") is not None:
+        options["embeddings"] = _folder("options.embeddings", options["embeddings"], service)
+    return EndpointPublic.of(service.catalog.add_endpoint(body.id, body.kind, model, options))
 
 
 @router.get("/endpoints/{endpoint_id}", summary="One endpoint")
 def read_endpoint(endpoint_id: str, service: ServiceDep) -> EndpointPublic:
     return EndpointPublic.of(service.catalog.endpoint(endpoint_id))
+
+
+@router.post("/endpoints/{endpoint_id}/probe", summary="Ask again what an endpoint can do")
+def probe_endpoint(endpoint_id: str, service: ServiceDep) -> EndpointPublic:
+    """A few short requests; jobs that are queued or running keep what they were admitted with."""
+    return EndpointPublic.of(service.catalog.probe_endpoint(endpoint_id))
 
 
 @router.delete("/endpoints/{endpoint_id}", status_code=204, summary="Forget an endpoint")
@@ -67,26 +94,27 @@ def delete_endpoint(endpoint_id: str, service: ServiceDep) -> None:
 
 
 def _check(kind: str, options: dict[str, Any]) -> None:
-    for name, value in options.items():
+    needed = {name: None for name, option in find(kind).options.items() if option.required}
+    for name, value in {**needed, **options}.items():
         try:
-            check_options(kind, {name: value})
+            check_option(kind, name, value)
         except ValueError as error:
             raise BadField(f"options.{name}", str(error), "bad_option") from None
 
 
-def _model(name: str, service: ServiceDep) -> str:
+def _folder(param: str, name: str, service: ServiceDep) -> str:
     """A built-in model, or a folder that the operator has put where models belong."""
     if name in BUILT_IN_MODELS:
         return name
     root = service.settings.models_dir
     if root is None:
         raise BadField(
-            "model",
+            param,
             f"no built-in model {name!r}; there are {', '.join(BUILT_IN_MODELS)}. For a local "
             "model start the service with GRADLESS_MODELS_DIR",
             "unknown_model",
         )
     folder = (root / name).resolve()
     if not folder.is_relative_to(root.resolve()) or not folder.is_dir():
-        raise BadField("model", f"no folder {name!r} in the models folder", "unknown_model")
+        raise BadField(param, f"no folder {name!r} in the models folder", "unknown_model")
     return str(folder)

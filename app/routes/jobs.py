@@ -21,7 +21,7 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 @router.post("", status_code=202, summary="Submit a tuning job")
 def create_job(spec: JobSpec, store: StoreDep, catalog: CatalogDep) -> JobPublic:
     """Checks the whole spec, fills in its defaults and puts the job in the queue."""
-    return JobPublic.of(store.enqueue(admit(spec, catalog)), None)
+    return JobPublic.of(store.enqueue(admit(spec, catalog)))
 
 
 @router.get("", summary="List jobs, the newest first")
@@ -45,6 +45,12 @@ def cancel_job(job_id: str, store: StoreDep) -> JobPublic:
     return _public(store, [store.cancel(job_id)])[0]
 
 
+@router.post("/{job_id}/resume", summary="Try a paused job again at once")
+def resume_job(job_id: str, store: StoreDep) -> JobPublic:
+    """A job whose endpoint did not answer goes on by itself after a while; this is sooner."""
+    return _public(store, [store.resume(job_id)])[0]
+
+
 @router.get("/{job_id}/generations", summary="What happened, the oldest first")
 def list_generations(
     job_id: str,
@@ -61,5 +67,6 @@ def public_job(store: JobStore, job_id: str) -> JobPublic:
 
 
 def _public(store: JobStore, rows: Sequence[JobRow]) -> list[JobPublic]:
-    prompts = store.incumbents([row.id for row in rows])
-    return [JobPublic.of(row, prompts.get(row.id)) for row in rows]
+    ids = [row.id for row in rows]
+    prompts, usage = store.incumbents(ids), store.usage(ids)
+    return [JobPublic.of(row, prompts.get(row.id), usage.get(row.id)) for row in rows]

@@ -89,6 +89,15 @@ class Method(Spec):
                 return {**cls.presets.get(preset, {}), **data}
         return data
 
+    def requires(self) -> frozenset[Capability]:
+        """What the endpoint must offer for these settings; at least what `needs` names."""
+        return self.needs
+
+    @property
+    def writer_endpoint(self) -> str:
+        """Id of the endpoint that writes candidates; empty: the tuned one, or none is needed."""
+        return str(getattr(self, "writer", ""))
+
     def generation_queries(self, n_train: int, n_dev: int) -> int:
         """Queries of one generation: every trial on its rows, and the champion on dev."""
         raise NotImplementedError

@@ -67,6 +67,16 @@ def get(url: str, **headers: str) -> dict[str, Any]:
     return {"method": "GET", "url": url, "headers": headers}
 
 
+def post(url: str) -> dict[str, Any]:
+    return {"method": "POST", "url": url}
+
+
+def api(**options: Any) -> dict[str, Any]:
+    """An endpoint behind a port where nobody listens."""
+    options = {"base_url": "http://127.0.0.1:9/v1", **options}
+    return endpoint(kind="openai", model="any", options=options)
+
+
 def delete(url: str) -> dict[str, Any]:
     return {"method": "DELETE", "url": url}
 

@@ -14,6 +14,7 @@ ROUTES = [
     ("GET", "/api/endpoints", 200),
     ("POST", "/api/endpoints", 201),
     ("GET", "/api/endpoints/{endpoint_id}", 200),
+    ("POST", "/api/endpoints/{endpoint_id}/probe", 200),
     ("DELETE", "/api/endpoints/{endpoint_id}", 204),
     ("POST", "/api/datasets", 201),
     ("GET", "/api/datasets", 200),
@@ -24,6 +25,7 @@ ROUTES = [
     ("GET", "/api/jobs", 200),
     ("GET", "/api/jobs/{job_id}", 200),
     ("POST", "/api/jobs/{job_id}/cancel", 409),  # the job has ended
+    ("POST", "/api/jobs/{job_id}/resume", 409),  # it is not paused
     ("GET", "/api/jobs/{job_id}/generations", 200),
     ("GET", "/api/jobs/{job_id}/events", 200),
     ("GET", "/api/jobs/{job_id}/prompt", 200),

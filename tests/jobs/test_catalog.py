@@ -11,11 +11,11 @@ from jobs.catalog import (
     NoSuchDataset,
     NoSuchEndpoint,
     Upload,
-    endpoint_capabilities,
     slug,
 )
 from jobs.database import Database
 from jobs.datasets import SPLITS, BadDataset, Reading
+from jobs.endpoints import endpoint_capabilities
 from jobs.models import ExampleRow
 from jobs.readers import BadFile
 from tests.jobs.conftest import COLORS_CSV, SIZES

@@ -6,7 +6,7 @@ from tests.toy import ToyBackend
 def test_a_process_opens_each_endpoint_once(monkeypatch):
     opened = []
 
-    def open_backend(kind, model, **options):
+    def open_backend(kind, model, probed, **options):
         opened.append((kind, model, options))
         return ToyBackend()
 

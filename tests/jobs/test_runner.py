@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 import jobs.runner
-from backends.base import BackendUnavailable
+import jobs.work
+from backends.base import BackendRefused, BackendUnavailable
 from jobs import prompts
 from jobs.models import Status
 from jobs.objective import Objective
-from jobs.queue import STALE_AFTER, LostJob
+from jobs.queue import STALE_AFTER, JobQueue, LostJob
 from jobs.runner import Runner
+from jobs.store import NotPaused
 from jobs.task import Task
 from tests.conftest import eventually
 from tests.toy import ToyBackend
@@ -29,12 +31,12 @@ class Killed(BaseException):
 class Bench:
     """Runners that share one toy model."""
 
-    def __init__(self, queue, catalog):
-        self.queue, self.catalog = queue, catalog
+    def __init__(self, database):
+        self.database, self.queue = database, JobQueue(database)
         self.toy = ToyBackend()
 
     def runner(self, name="a"):
-        return Runner(self.queue, self.catalog, name)
+        return Runner(self.database, name)
 
     def run(self, name="a", *, at=None):
         """One runner takes one job."""
@@ -55,9 +57,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(queue, catalog, monkeypatch):
-    bench = Bench(queue, catalog)
-    monkeypatch.setattr(jobs.runner, "open_endpoint", lambda row: bench.toy)
+def bench(database, monkeypatch):
+    bench = Bench(database)
+    monkeypatch.setattr(jobs.work, "open_endpoint", lambda row: bench.toy)
     monkeypatch.setattr(jobs.runner, "HEARTBEAT", 0.02)
     return bench
 
@@ -262,21 +264,85 @@ def test_a_failing_model_fails_the_job(bench, store, enqueue):
     job, next_one = enqueue(), enqueue()
 
     def fail():
-        raise BackendUnavailable("no route to host")
+        raise BackendRefused("no such model")
 
     bench.at_query(BASELINE + 2 * GENERATION + 1, fail)
     bench.run()
     ended = store.job(job.id)
     assert (ended.status, ended.termination_reason) == (Status.FAILED, "failed")
     assert ended.error == {
-        "message": "BackendUnavailable: no route to host",
+        "message": "BackendRefused: no such model",
         "type": "service_error",
         "param": None,
-        "code": "BackendUnavailable",
+        "code": "BackendRefused",
     }
     assert store.prompt(job.id) is not None, "what was found before is kept"
     bench.run()
     assert store.job(next_one.id).status == Status.SUCCEEDED
+
+
+def go_down():
+    raise BackendUnavailable("no route to host")
+
+
+def test_a_job_waits_while_its_endpoint_is_down(bench, store, queue, enqueue):
+    job, undisturbed = enqueue(), enqueue()
+    moment, pauses = time.time(), []
+    for outage in range(3):
+        bench.at_query(bench.toy.asked + (BASELINE + GENERATION if outage == 0 else 1), go_down)
+        bench.run(at=moment)
+        waiting = store.job(job.id)
+        assert (waiting.status, waiting.runner) == (Status.PAUSED, None)
+        assert "no route to host" in waiting.error["message"]
+        pauses.append(waiting.retry_at - time.time())
+        moment = waiting.retry_at
+    assert pauses == pytest.approx([15, 30, 60], abs=1), "a pause is twice as long as the last"
+    assert queue.claim("b", at=moment - 1).id == undisturbed.id, "it does not hold up the others"
+    queue.release("b", crashed=False)
+    bench.run(at=moment)
+    bench.run()
+    assert store.job(job.id).outages == 0
+    assert store.job(job.id).error is None
+    assert outcome(store, job) == outcome(store, undisturbed)
+
+
+def test_a_paused_job_can_be_resumed_at_once(bench, store, queue, enqueue):
+    job = enqueue()
+    bench.at_query(BASELINE + 1, go_down)
+    bench.run()
+    assert queue.claim("b") is None
+    assert store.resume(job.id).status == Status.QUEUED
+    bench.run()
+    assert store.job(job.id).status == Status.SUCCEEDED
+    with pytest.raises(NotPaused, match="is succeeded; only a paused job"):
+        store.resume(job.id)
+
+
+def test_a_paused_job_can_be_cancelled(bench, store, enqueue):
+    job, other = enqueue(), enqueue()
+    bench.at_query(BASELINE + 1, go_down)
+    bench.run()
+    assert store.cancel(job.id).status == Status.CANCELLED
+    bench.at_query(bench.toy.asked + 1, lambda: (store.cancel(other.id), go_down()))
+    bench.run()
+    assert store.job(other.id).status == Status.CANCELLED, "an outage does not hide the wish"
+
+
+def test_the_wall_of_seconds_ends_a_search(bench, store, enqueue):
+    job = enqueue(budget={"queries": 10**6, "seconds": 0.3})
+    bench.run()
+    ended = store.job(job.id)
+    assert (ended.status, ended.termination_reason) == (Status.SUCCEEDED, "budget_spent")
+    assert 0.2 < ended.seconds < 3
+    assert 0 < ended.queries < 10**6
+
+
+def test_a_wall_that_leaves_no_generation_is_said(bench, store, enqueue):
+    job = enqueue(budget={"queries": 10**6, "seconds": 1e-6})
+    bench.run()
+    ended = store.job(job.id)
+    assert (ended.status, ended.termination_reason) == (Status.FAILED, "budget_spent")
+    assert ended.error["message"] == "BudgetSpent: 1e-06 seconds are over"
 
 
 def test_losses_that_are_no_numbers_fail_the_job(bench, store, enqueue):
@@ -333,7 +399,7 @@ def test_a_missed_heartbeat_is_survived(bench, store, enqueue, monkeypatch, capl
         raise OSError("disk full")
 
     job = enqueue()
-    monkeypatch.setattr(bench.queue, "beat", beat)
+    monkeypatch.setattr(JobQueue, "beat", lambda self, job: beat(job))
     bench.at_query(100, lambda: eventually(lambda: len(beats) >= 2))
     bench.run()
     assert store.job(job.id).status == Status.SUCCEEDED

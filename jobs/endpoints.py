@@ -1,0 +1,68 @@
+"""What an endpoint must be to be registered, and what it can do. No SQL: that is `Catalog`."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from backends.base import BackendUnavailable
+from backends.registry import Capability, check_options, find, probe_backend
+from jobs.models import EndpointRow
+
+KEY_VARIABLE = re.compile(r"(?!GRADLESS_)[A-Z][A-Z0-9_]*_(KEY|TOKEN)")
+
+
+class BadKeyVariable(ValueError):
+    """Only variables that are named like a key may be sent to an API as one."""
+
+    param = "options.key_variable"
+
+
+class Unreachable(ValueError):
+    """Nobody answers at the address given."""
+
+    param = "options.base_url"
+
+
+def new_endpoint(id_: str, kind: str, model: str, options: dict[str, Any]) -> EndpointRow:
+    """A checked row; an API is asked what it can do, a local model is not opened.
+
+    Raises:
+        UnknownBackend, ValueError: the kind or an option is not one there is.
+        BadKeyVariable: the key would be read from a variable that is not named like one.
+        Unreachable, BackendRefused: the API does not answer, or not for this model.
+    """
+    check_options(kind, options)
+    variable = options.get("key_variable")
+    if variable is not None and not KEY_VARIABLE.fullmatch(variable):
+        raise BadKeyVariable(
+            f"key_variable={variable!r}: wanted the name of an environment variable that ends in "
+            "_KEY or _TOKEN and does not begin with GRADLESS_; the key itself stays in the "
+            "service's environment"
+        )
+    try:
+        facts = probed(kind, model, options)
+    except BackendUnavailable as error:
+        message = f"{error}; start the server or correct the address: nothing was stored"
+        raise Unreachable(message) from error
+    return EndpointRow(id=id_, kind=kind, model=model, options=options, probed=facts)
+
+
+def probed(kind: str, model: str, options: dict[str, Any]) -> dict[str, Any] | None:
+    """What asking the model shows, and when; None where its kind already tells."""
+    facts = probe_backend(kind, model, **options)
+    return facts and {**facts, "probed_at": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def endpoint_capabilities(row: EndpointRow) -> list[str]:
+    known = find(row.kind).capabilities if row.probed is None else row.probed["capabilities"]
+    return sorted(known)
+
+
+def is_priced(row: EndpointRow) -> bool:
+    """Whether every token has a price, so that a budget of money can be kept."""
+    prices = (row.options.get(name) for name in ("input_price", "output_price"))
+    return all(price is not None for price in prices)
+
+
+def generates(row: EndpointRow) -> bool:
+    return Capability.GENERATION in endpoint_capabilities(row)

@@ -1,0 +1,88 @@
+"""A claimed job made ready: everything that its search needs, opened and put together."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backends.base import Backend, Billed, Generates
+from jobs.accounts import Accounts
+from jobs.catalog import Catalog
+from jobs.ledger import PICO, Ledger, Walls
+from jobs.meter import BudgetSpent, Meter
+from jobs.methods import Problem
+from jobs.models import JobRow
+from jobs.opening import open_endpoint
+from jobs.search import Searching
+from jobs.spec import Budget, JobSpec
+from jobs.task import Split, Task
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """One job in the hands of one runner."""
+
+    job: JobRow
+    spec: JobSpec
+    task: Task
+    split: Split
+    backend: Backend
+    ledger: Ledger
+    meter: Meter
+    search: Searching
+    look_up: Callable[[], None]  # called between slices of queries; may raise to stop
+
+    @property
+    def rung(self) -> str | None:
+        """How label scores are read off answers, where there is more than one way."""
+        return getattr(self.backend, "rung", None)
+
+    def set_report_aside(self) -> None:
+        """Keeps the price of the final report within the walls of tokens and cost."""
+        asked = self.ledger.spent.requests + self.ledger.recalled
+        per_query = math.ceil(asked / max(1, self.meter.spent))
+        self.ledger.held_requests = 2 * len(self.split.test) * per_query
+
+
+def make_ready(
+    job: JobRow, catalog: Catalog, accounts: Accounts, look_up: Callable[[], None]
+) -> Work:
+    """Opens the models and reads the rows; `look_up` is called between slices of queries."""
+    spec = JobSpec.model_validate(job.spec)
+    assert spec.task.template is not None and spec.task.verbalizer is not None  # admitted
+    ledger = Ledger(accounts, job.id, job.attempts, _walls(spec.budget), spec.cache)
+    backend = _opened(spec.endpoint, catalog, ledger)
+    writer = _opened(name, catalog, ledger) if (name := spec.method.writer_endpoint) else None
+    assert writer is None or isinstance(writer, Generates)  # admitted
+    task = Task(spec.task.template, spec.task.verbalizer)
+    split = catalog.split(spec.dataset)
+    meter = Meter(backend, spec.budget.queries, between=_watch(job, spec, look_up), writer=writer)
+    problem = Problem(backend, task, split, spec.task.baseline, spec.seed)
+    search = spec.method.search(problem, meter)
+    return Work(job, spec, task, split, backend, ledger, meter, search, look_up)
+
+
+def _opened(name: str, catalog: Catalog, ledger: Ledger) -> Backend:
+    backend = open_endpoint(catalog.endpoint(name))
+    if isinstance(backend, Billed):
+        backend.bill_to(ledger)
+    return backend
+
+
+def _walls(budget: Budget) -> Walls:
+    cost = None if budget.cost is None else round(budget.cost * PICO)
+    return Walls(budget.tokens, cost)
+
+
+def _watch(job: JobRow, spec: JobSpec, look_up: Callable[[], None]) -> Callable[[], None]:
+    """`look_up`, and the wall of seconds where there is one."""
+    if spec.budget.seconds is None:
+        return look_up
+    deadline = time.monotonic() + spec.budget.seconds - job.seconds
+
+    def watch() -> None:
+        look_up()
+        if time.monotonic() > deadline:
+            raise BudgetSpent(f"{spec.budget.seconds:g} seconds are over", "seconds")
+
+    return watch
