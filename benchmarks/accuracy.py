@@ -55,7 +55,7 @@ def measure(
         "queries": tuned.queries,
         "tuning_seconds": round(tuned.seconds, 1),
         **{name: summary(each) for name, each in scored.items()},
-        "p_value": _p_value(scored["no_prompt"], scored["tuned"]),
+        "p_value": p_value(scored["no_prompt"], scored["tuned"]),
         "logistic_regression": summary(_classifier(backend, task, split)),
     }
 
@@ -78,7 +78,7 @@ def tune(
     return Tuned(incumbent.prompt, incumbent.generation, meter.spent, seconds)
 
 
-def _p_value(before: Scored, after: Scored) -> float:
+def p_value(before: Scored, after: Scored) -> float:
     was, now = before.predicted == before.targets, after.predicted == after.targets
     return mcnemar(int((~was & now).sum()), int((was & ~now).sum()))
 
