@@ -40,7 +40,7 @@ def drawn(loss, kind, n, owners=None, seed=0):
     ("loss", "gradient"), [(linear, SLOPE), (quadratic, CURVE @ POINT + SLOPE)]
 )
 def test_unbiased(kind, loss, gradient):
-    """Every coordinate within 4.5 standard errors: one seed in 10^4 would fail, and ours is fixed."""
+    """Every coordinate within 4.5 standard errors: one seed in 10^4 would fail; ours is fixed."""
     draws = drawn(loss, kind, 40_000)
     each = draws.slopes[:, None] * draws.directions
     error = each.std(axis=0) / np.sqrt(len(each))
