@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from jobs.meter import BudgetSpent, Meter
 from jobs.objective import Objective, Scored
 from jobs.prompts import Prompt
 from jobs.spaces import Space
-from optimizers.base import Chooses, Losses, Optimizer, Trial, Writes, mean_losses
+from optimizers.base import Chooses, Losses, Optimizer, Staged, Trial, Writes, mean_losses
 
 S = TypeVar("S")
 
@@ -85,13 +86,18 @@ class OnDev(NamedTuple):
     accuracy: float
 
 
-class _Population(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Population:
     """What was asked in one generation, and what came of it."""
 
     trials: list[Trial[Any]]
     prompts: list[Prompt]
     scored: list[Scored]
-    means: Losses  # mean loss of each trial, shape (n_trials,); +inf: failed
+
+    @cached_property
+    def means(self) -> Losses:
+        """Mean loss of each trial, shape (n_trials,); +inf: it failed."""
+        return mean_losses([each.losses for each in self.scored])
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +126,7 @@ class Search(Generic[S]):
     def advance(self, last: Generation[S]) -> Generation[S]:
         """One round: train losses move the optimizer, dev loss alone picks the incumbent."""
         number = last.number + 1
-        asked = self._written(last.state, number)
-        found = self._score(self.optimizer.ask(asked), number)
-        state = self.optimizer.tell(asked, found.trials, [each.told for each in found.scored])
+        state, found = self._asked(self._written(last.state, number), number)
         champion, on_train = self._champion(state, found)
         on_dev = self._on_dev(champion, last.incumbent)
         return Generation(
@@ -148,15 +152,27 @@ class Search(Generic[S]):
         heard: S = self.optimizer.hear(state, self.meter.write(requests, samples))
         return heard
 
-    def _score(self, trials: list[Trial[Any]], number: int) -> _Population:
+    def _asked(self, state: S, number: int) -> tuple[S, _Population]:
+        """All that the optimizer asks in this generation, and its state after the answers."""
+        found = _Population([], [], [])
+        while True:
+            trials = self.optimizer.ask(state)
+            prompts, scored = self._score(trials)
+            state = self.optimizer.tell(state, trials, [each.told for each in scored])
+            found = _Population(
+                [*found.trials, *trials], [*found.prompts, *prompts], [*found.scored, *scored]
+            )
+            if not np.isfinite(found.means).any():
+                failed = f"all {len(found.trials)} candidates of generation {number} failed"
+                raise NothingScored(failed)
+            if not (isinstance(self.optimizer, Staged) and self.optimizer.unfinished(state)):
+                return state, found
+
+    def _score(self, trials: list[Trial[Any]]) -> tuple[list[Prompt], list[Scored]]:
         prompts = [self.space.decode(trial.candidate) for trial in trials]
         rows = [trial.rows for trial in trials]
         self.meter.afford(sum(map(self.train.n_queries, rows)) + self.dev.n_queries(None))
-        scored = self.train.score(list(zip(prompts, rows, strict=True)))
-        means = mean_losses([each.losses for each in scored])
-        if not np.isfinite(means).any():
-            raise NothingScored(f"all {len(means)} candidates of generation {number} failed")
-        return _Population(trials, prompts, scored, means)
+        return prompts, self.train.score(list(zip(prompts, rows, strict=True)))
 
     def _champion(self, state: S, found: _Population) -> tuple[Prompt, Scored]:
         """The optimizer's favorite if it names one, else the lowest train loss."""

@@ -51,7 +51,19 @@ class Chooses(Protocol):
     """
 
     def choice(self, state: Any) -> int | None:
-        """After `tell`, the position among its trials of the one to try on dev; None: the best."""
+        """After `tell`, the position among the generation's trials of the one to try on dev.
+
+        None: the one with the lowest loss.
+        """
+        ...
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """An optimizer whose generation asks several times: pilots first, and then the rest."""
+
+    def unfinished(self, state: Any) -> bool:
+        """After `tell`: whether the generation goes on with another `ask`."""
         ...
 
 
