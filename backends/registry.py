@@ -92,7 +92,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "encoder": Kind(
         "backends.encoder:Encoder",
-        frozenset(Capability) - {Capability.GENERATION, Capability.VOCABULARY},
+        frozenset(Capability) - {Capability.GENERATION},
         "A sentence encoder on this machine: a label scores by how alike its text and the "
         "prompted input are.",
         {
@@ -109,7 +109,7 @@ KINDS: dict[str, Kind] = {
         },
     ),
     "openai": Kind(
-        "backends.remote.backend:Remote",
+        "backends.remote.backend:open_remote",
         frozenset(Capability) - {Capability.DEEP_PROMPTS},
         "A model behind any OpenAI-compatible server; what it can do is found by asking it.",
         {
