@@ -1,7 +1,7 @@
 """The rungs that read log-probabilities: named, sequence, top. None of them biases a token."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,11 +13,14 @@ from backends.remote import asking, parsing
 from backends.remote.asking import gap
 from backends.remote.facts import Facts
 from backends.remote.parsing import Answer, Position
-from backends.remote.pool import Malformed
+from backends.remote.pool import Malformed, Request
 from backends.remote.rungs.base import Asking, after_refused, before_refused, floor
 
+Enough = Callable[[Position], bool]
+Listed = Generator[list[Request[Any]], list[Any], dict[str, Position]]
 Tokenize = Callable[[str], Sequence[int]]
 
+FEW = 20  # likely tokens asked for at first: labels are mostly among them, and answers stay small
 _TAIL = re.compile(r"\S{0,32}\s*\Z")  # what of a text decides how a label behind it is cut
 
 
@@ -153,10 +156,13 @@ class _Path:
     rest: str
     nats: float = 0.0
 
+    def fits(self, position: Position) -> list[str]:
+        """The listed tokens that the rest begins with."""
+        return [token for token, _ in position.top if token and self.rest.startswith(token)]
+
     def step(self, position: Position) -> "_Path":
         """On by the longest listed token that the rest begins with; to the end if there is none."""
-        fits = [token for token, _ in position.top if token and self.rest.startswith(token)]
-        if not fits:
+        if not (fits := self.fits(position)):
             return _Path(self.said, "", self.nats + floor(position))
         token = max(fits, key=len)
         nats = self.nats + _sum([value for other, value in position.top if other == token])
@@ -166,6 +172,8 @@ class _Path:
 @dataclass(frozen=True)
 class Top:
     """One request a query: the likeliest next tokens, and labels are looked up among them.
+
+    Where a label is not among the first FEW, all that the server tells are asked for.
 
     Completions: a label stands behind a space (see `gap`) in its own case. One of several tokens is
     followed token by token, one request each, by the longest token that it begins with, so labels
@@ -189,17 +197,38 @@ class Top:
 
     def asks(self, query: Query, labels: Sequence[str]) -> Asking:
         if self.facts.route == "chat":
-            [position] = yield [asking.next_token(self.facts, query.before, self.facts.logprobs)]
-            return [_begun(position, label, labels) for label in labels]
+            at = yield from self._listed({query.before: lambda top: _all_begun(top, labels)})
+            return [_begun(at[query.before], label, labels) for label in labels]
         head, lead = gap(query.before)
         paths = [_Path(head, lead + label) for label in labels]
-        while places := list(dict.fromkeys(path.said for path in paths if path.rest)):
-            found = yield [
-                asking.next_token(self.facts, place, self.facts.logprobs) for place in places
-            ]
-            at = dict(zip(places, found, strict=True))
+        while going := [path for path in paths if path.rest]:
+            enough: dict[str, Enough] = {
+                place: partial(_all_fit, [path for path in going if path.said == place])
+                for place in dict.fromkeys(path.said for path in going)
+            }
+            at = yield from self._listed(enough)
             paths = [path.step(at[path.said]) if path.rest else path for path in paths]
         return [path.nats for path in paths]
+
+    def _listed(self, enough: Mapping[str, Enough]) -> Listed:
+        """The likeliest tokens after each place: FEW, and all there are where those do not do."""
+        every, places = self.facts.logprobs, list(enough)
+        few = min(FEW, every)
+        found = yield [asking.next_token(self.facts, place, few) for place in places]
+        at = dict(zip(places, found, strict=True))
+        short = [place for place in places if few < every and not enough[place](at[place])]
+        if short:
+            found = yield [asking.next_token(self.facts, place, every) for place in short]
+            at |= zip(short, found, strict=True)
+        return at
+
+
+def _all_fit(paths: Sequence[_Path], position: Position) -> bool:
+    return all(path.fits(position) for path in paths)
+
+
+def _all_begun(position: Position, labels: Sequence[str]) -> bool:
+    return {_begins(token, labels) for token, _ in position.top} >= set(labels)
 
 
 def _begun(position: Position, label: str, labels: Sequence[str]) -> float:
