@@ -20,6 +20,8 @@ def main() -> None:
     settings = _settings()
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # endpoints are opened by this process and by its children
+    os.environ["GRADLESS_PRIVATE_HOSTS"] = str(settings.may_ask_private_hosts)
     if settings.threads:
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # read by every runner's torch
     config = uvicorn.Config(

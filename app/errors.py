@@ -17,7 +17,7 @@ from backends.registry import UnknownBackend
 from jobs.admission import Refused
 from jobs.catalog import BadId, BuiltIn, IdTaken, InUse, NoSuchDataset, NoSuchEndpoint
 from jobs.datasets import BadDataset
-from jobs.endpoints import BadKeyVariable, Unreachable
+from jobs.endpoints import BadAddress, BadKeyVariable, Unreachable
 from jobs.readers import BadFile
 from jobs.store import AlreadyEnded, NoSuchJob, NotPaused
 from web.pages import not_found_page
@@ -125,6 +125,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     BadFile: Answer(422, INVALID, "bad_file", "file"),
     BadDataset: Answer(422, INVALID, "bad_dataset"),
     Unreachable: Answer(422, INVALID, "endpoint_unreachable"),
+    BadAddress: Answer(422, INVALID, "bad_address"),
     BadKeyVariable: Answer(422, INVALID, "bad_option"),
     BadField: Answer(422, INVALID, "bad_field"),
     Refused: Answer(422, INVALID, "refused"),
@@ -234,8 +235,6 @@ def _param(error: dict[str, Any]) -> str | None:
     path = [str(part) for part in _location(error["loc"])]
     if "field" in (context := error.get("ctx") or {}):
         path.append(str(context["field"]))
-    if error["type"] == "unknown_method":
-        path.append("name")
     return ".".join(path) or None
 
 
@@ -252,7 +251,7 @@ def _sentence(error: dict[str, Any]) -> str:
     param, message = _param(error), str(error["msg"])
     if error["type"] == "missing":
         return f"{param}: this field is needed" if param else "a body is needed; this one is empty"
-    if error["type"] in ("unknown_field", "unknown_method"):
+    if error["type"].startswith("unknown_"):
         return message
     if param is None and isinstance(error.get("input"), bytes):
         return "the body is not JSON by its header; wanted 'Content-Type: application/json'"

@@ -4,17 +4,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from app.errors import ErrorBody
-from backends.registry import RUNGS, Kind
-from jobs.endpoints import endpoint_capabilities
+from backends.registry import RUNGS
 from jobs.ledger import PICO
-from jobs.methods import Method
 from jobs.models import (
-    DatasetRow,
-    EndpointRow,
-    ExampleRow,
     GenerationRow,
     JobRow,
     PromptRow,
@@ -23,6 +18,7 @@ from jobs.models import (
     UsageRow,
 )
 from jobs.serving import Answer
+from jobs.spec import JobSpec
 
 T = TypeVar("T")
 
@@ -38,102 +34,6 @@ class Listing(BaseModel, Generic[T]):
 def page(items: list[T], limit: int) -> Listing[T]:
     """A page out of `limit` + 1 items: the one too many tells that there are more."""
     return Listing(data=items[:limit], has_more=len(items) > limit)
-
-
-class MethodPublic(BaseModel):
-    object: Literal["method"] = "method"
-    name: str
-    title: str
-    summary: str
-    citation: str
-    needs: list[str]
-    presets: dict[str, dict[str, Any]]
-    schema_: dict[str, Any] = Field(serialization_alias="schema")
-
-    @classmethod
-    def of(cls, name: str, method: type[Method]) -> "MethodPublic":
-        presets = {
-            preset: method.with_preset(preset).model_dump(exclude={"name", "preset"})
-            for preset in method.presets
-        }
-        return cls(
-            name=name,
-            title=method.title,
-            summary=method.summary,
-            citation=method.citation,
-            needs=sorted(method.needs),
-            presets=presets,
-            schema_=method.model_json_schema(),
-        )
-
-
-class BackendPublic(BaseModel):
-    object: Literal["backend"] = "backend"
-    kind: str
-    summary: str
-    capabilities: list[str]
-
-    @classmethod
-    def of(cls, name: str, kind: Kind) -> "BackendPublic":
-        return cls(kind=name, summary=kind.summary, capabilities=sorted(kind.capabilities))
-
-
-class EndpointPublic(BaseModel):
-    object: Literal["endpoint"] = "endpoint"
-    id: str
-    kind: str
-    model: str
-    options: dict[str, Any]
-    capabilities: list[str]
-    probed: dict[str, Any] | None
-    built_in: bool
-    created_at: datetime
-
-    @classmethod
-    def of(cls, row: EndpointRow) -> "EndpointPublic":
-        return cls(**row.model_dump(), capabilities=endpoint_capabilities(row))
-
-
-class SplitPublic(BaseModel):
-    rows: int
-    per_label: dict[str, int]
-
-
-class DatasetPublic(BaseModel):
-    object: Literal["dataset"] = "dataset"
-    id: str
-    filename: str
-    columns: list[str]
-    labels: list[str]
-    n_rows: int
-    splits: dict[str, SplitPublic]
-    split_source: str
-    shots: int | None
-    seed: int | None
-    sha256: str
-    built_in: bool
-    created_at: datetime
-
-    @classmethod
-    def of(cls, row: DatasetRow) -> "DatasetPublic":
-        splits = {
-            name: SplitPublic(rows=sum(per_label.values()), per_label=per_label)
-            for name, per_label in row.counts.items()
-        }
-        n_rows = sum(split.rows for split in splits.values())
-        return cls(**row.model_dump(exclude={"counts"}), splits=splits, n_rows=n_rows)
-
-
-class RowPublic(BaseModel):
-    object: Literal["row"] = "row"
-    number: int
-    split: str
-    inputs: dict[str, str]
-    label: str
-
-    @classmethod
-    def of(cls, row: ExampleRow) -> "RowPublic":
-        return cls(**row.model_dump(exclude={"dataset_id"}))
 
 
 class ProgressPublic(BaseModel):
@@ -202,6 +102,11 @@ class IncumbentPublic(BaseModel):
         return cls(**row.model_dump(exclude={"job_id", "content"}))
 
 
+def measure(row: JobRow) -> str:
+    """What a job's accuracies are: the share of right answers, or the mean by this metric."""
+    return JobSpec.model_validate(row.spec).task.made().measure
+
+
 class JobPublic(BaseModel):
     object: Literal["job"] = "job"
     id: str
@@ -210,6 +115,7 @@ class JobPublic(BaseModel):
     termination_reason: str | None
     error: ErrorBody | None
     spec: dict[str, Any]
+    metric: str
     runner: str | None
     progress: ProgressPublic
     usage: UsagePublic
@@ -233,6 +139,7 @@ class JobPublic(BaseModel):
         return cls(
             **fields,
             name=row.spec.get("name"),
+            metric=measure(row),
             progress=ProgressPublic.of(row),
             usage=UsagePublic.of(usage),
             scores=scores or None,
@@ -269,6 +176,7 @@ class PromptPublic(BaseModel):
     kind: str
     generation: int
     dev_loss: float | None
+    metric: str
     dev_accuracy: float
     endpoint: str
     template: str
@@ -280,8 +188,9 @@ class PromptPublic(BaseModel):
 
 class PredictionPublic(BaseModel):
     object: Literal["prediction"] = "prediction"
-    label: str
-    probabilities: dict[str, float]
+    label: str | None
+    probabilities: dict[str, float]  # empty of a text
+    text: str | None
     baseline: dict[str, Any] | None = None
 
     @classmethod

@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     models_dir: Path | None = Field(
         None, description="folder of local models that endpoints may name; none: only built-ins"
     )
+    private_hosts: bool | None = Field(
+        None,
+        description="whether endpoints may be on this machine and in its network; unset: only if "
+        "the host is a loopback address",
+    )
     max_upload_mb: int = Field(64, ge=1, le=4096, description="largest upload, in MB (10^6 bytes)")
 
     @model_validator(mode="after")
@@ -51,6 +56,10 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def may_ask_private_hosts(self) -> bool:
+        return self.is_loopback if self.private_hosts is None else self.private_hosts
 
     @property
     def database(self) -> str:

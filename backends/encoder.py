@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from math import inf
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from backends import batching
 from backends.base import BackendRefused, Query
 from backends.batching import PackedEncoder, Prompted
+from backends.words import likeliest, whole_words
 
 _CACHED_TEXTS = 65_536
 _CACHED_LABELS = 4_096
+_RANKED_TOGETHER = 256  # queries: their scores of all words take some 100 MB
 
 
 class Encoder:
@@ -84,6 +86,19 @@ class Encoder:
         words = np.stack([self._label(label) for label in labels])
         return self._scale * self.encode(queries) @ words.T
 
+    def rank(self, queries: Sequence[Query], k: int) -> list[Mapping[str, float]]:
+        """Words of letters that are one token of the tokenizer, scored as labels are.
+
+        All are embedded when first asked, which takes some twenty seconds (`_label_words`).
+        The log-probabilities are a log-softmax over them, where `score` has none.
+        """
+        words, table = self._label_words
+        ranked: list[Mapping[str, float]] = []
+        for start in range(0, len(queries), _RANKED_TOGETHER):
+            vectors = self.encode(queries[start : start + _RANKED_TOGETHER])
+            ranked += likeliest(self._scale * vectors @ table.T, words, k)
+        return ranked
+
     def encode(self, queries: Sequence[Query]) -> NDArray[np.float64]:
         """Unit vectors of the prompted inputs, shape (n_queries, hidden)."""
         return _unit(self._model.pooled(self._sequences(queries)))
@@ -108,15 +123,15 @@ class Encoder:
     @cached_property
     def _whole_words(self) -> tuple[list[str], NDArray[np.float32]]:
         """Words with a letter or digit, and their unit embeddings, shape (n_words, hidden)."""
-        vocabulary: dict[str, int] = self._tokenizer.get_vocab()
-        marker = next((m for m in "Ġ▁" if any(w.startswith(m) for w in vocabulary)), "")
-        words = {
-            word.removeprefix(marker): index
-            for word, index in sorted(vocabulary.items(), key=lambda item: item[1])
-            if word.startswith(marker) and _is_word(word.removeprefix(marker))
-        }
+        words = whole_words(self._tokenizer.get_vocab())
         table = self._model.words[list(words.values())].float().numpy()
         return list(words), _unit(table).astype(np.float32)
+
+    @cached_property
+    def _label_words(self) -> tuple[list[str], NDArray[np.float64]]:
+        """What `rank` chooses from, and the unit vectors of these texts, (n_words, hidden)."""
+        words = [word for word in self._whole_words[0] if word.isalpha()]
+        return words, _unit(self._model.pooled([self._sequence(word, None) for word in words]))
 
     def _tokenize(self, text: str) -> NDArray[np.int64]:
         ids = np.array(self._tokenizer.encode(text).ids, np.int64)
@@ -217,10 +232,6 @@ def _open(folder: Path, dtype: str, threads: int) -> tuple[Any, PackedEncoder, i
     if published.is_file():
         limit = min(limit, json.loads(published.read_text())["max_seq_length"] or limit)
     return tokenizer, model, limit
-
-
-def _is_word(token: str) -> bool:
-    return token[:1] not in "#[<" and any(map(str.isalnum, token))
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:

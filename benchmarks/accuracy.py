@@ -13,7 +13,8 @@ from jobs.meter import Meter
 from jobs.methods import Method, Problem
 from jobs.objective import Objective, Scored
 from jobs.prompts import Prompt, TextPrompt
-from jobs.report import mcnemar, summary
+from jobs.report import summary
+from jobs.significance import COUNTED
 from jobs.task import Split, Task
 
 NO_PROMPT = TextPrompt("")
@@ -79,8 +80,7 @@ def tune(
 
 
 def p_value(before: Scored, after: Scored) -> float:
-    was, now = before.predicted == before.targets, after.predicted == after.targets
-    return mcnemar(int((~was & now).sum()), int((was & ~now).sum()))
+    return COUNTED.p_value(after.right - before.right)
 
 
 def _classifier(backend: Encoder, task: Task, split: Split) -> Scored:
@@ -95,5 +95,7 @@ def _classifier(backend: Encoder, task: Task, split: Split) -> Scored:
         LogisticRegression(C=c, max_iter=2000).fit(x["train"], y["train"]) for c in (1, 10, 100)
     ]
     best = max(fitted, key=lambda model: model.score(x["dev"], y["dev"]))
-    losses = np.zeros(len(y["test"]))  # it has none of ours
-    return Scored(losses, best.predict(x["test"]), y["test"], losses)
+    answers = best.predict(x["test"])
+    losses = np.zeros(len(answers))  # it has none of ours
+    right = (answers == y["test"]).astype(np.float64)
+    return Scored(losses, right, np.array(task.labels, dtype=object)[answers], losses)

@@ -3,9 +3,11 @@
 from backends.registry import find
 from jobs.catalog import Catalog, NoSuchEndpoint
 from jobs.endpoints import endpoint_capabilities, generates, is_priced
-from jobs.methods import METHODS, did_you_mean
+from jobs.methods import METHODS
+from jobs.metrics import METRICS, BadTarget
 from jobs.models import DatasetRow, EndpointRow
 from jobs.spec import JobSpec, TaskSpec
+from jobs.strict import did_you_mean
 from jobs.task import slots
 
 
@@ -30,6 +32,8 @@ def admit(spec: JobSpec, catalog: Catalog) -> JobSpec:
     _check_needs(spec, endpoint)
     _check_writer(spec, catalog)
     _check_price(spec, catalog)
+    _check_answers(spec, endpoint, dataset)
+    _check_targets(spec, catalog)
     task = _complete(spec.task, dataset, endpoint.kind)
     _check_budget(spec, dataset)
     return spec.model_copy(update={"task": task})
@@ -88,16 +92,67 @@ def _check_price(spec: JobSpec, catalog: Catalog) -> None:
         )
 
 
+def _check_answers(spec: JobSpec, endpoint: EndpointRow, dataset: DatasetRow) -> None:
+    """Labels to choose from, or a metric and a model that writes."""
+    if spec.task.metric is None and not dataset.labels:
+        raise Refused(
+            "task.metric",
+            f"dataset {dataset.id!r} has targets, not labels; name the metric that says how right "
+            f"an answer is: {', '.join(METRICS)}",
+            "no_metric",
+        )
+    if spec.task.metric is None:
+        return
+    if not generates(endpoint):
+        raise Refused(
+            "task.metric",
+            f"a task with a metric needs generation; endpoint {endpoint.id!r} (kind "
+            f"{endpoint.kind}) offers {', '.join(endpoint_capabilities(endpoint))}. Choose an "
+            "endpoint that writes, or leave the metric out",
+            "metric_endpoint_mismatch",
+        )
+    if spec.method.needs_labels():
+        fit = [name for name, method in METHODS.items() if not method.labels_only]
+        raise Refused(
+            "method.name",
+            f"{spec.method.name} learns from labels, and a task with a metric has none. Choose "
+            f"one of {', '.join(fit)}, or leave the metric out",
+            "method_task_mismatch",
+        )
+    if spec.task.verbalizer:
+        raise Refused(
+            "task.verbalizer",
+            "label words are for tasks without a metric; leave out the one or the other",
+            "verbalizer_with_metric",
+        )
+
+
+def _check_targets(spec: JobSpec, catalog: Catalog) -> None:
+    if spec.task.metric is None:
+        return
+    for number, target in catalog.targets(spec.dataset):
+        try:
+            spec.task.metric.check(target)
+        except BadTarget as error:
+            raise Refused(
+                "task.metric",
+                f"{spec.task.metric.name} cannot be used on dataset {spec.dataset!r}: row "
+                f"{number}: {error}",
+                "bad_target",
+            ) from None
+
+
 def _complete(task: TaskSpec, dataset: DatasetRow, kind: str) -> TaskSpec:
     template = task.template
     if template is None:
         template = find(kind).layout.template(dataset.columns)
     _check_template(template, dataset.columns)
+    labels = dataset.labels if task.metric is None else []
     verbalizer = task.verbalizer
     if verbalizer is None:
-        verbalizer = {label: label for label in dataset.labels}
-    _check_verbalizer(verbalizer, dataset.labels)
-    ordered = {label: verbalizer[label] for label in dataset.labels}
+        verbalizer = {label: label for label in labels}
+    _check_verbalizer(verbalizer, labels)
+    ordered = {label: verbalizer[label] for label in labels}
     return task.model_copy(update={"template": template, "verbalizer": ordered})
 
 
@@ -157,7 +212,7 @@ def _check_verbalizer(verbalizer: dict[str, str], labels: list[str]) -> None:
 def _check_budget(spec: JobSpec, dataset: DatasetRow) -> None:
     n_train, n_dev = (sum(dataset.counts[split].values()) for split in ("train", "dev"))
     baseline = n_train + n_dev
-    generation = spec.method.generation_queries(n_train, n_dev)
+    generation = spec.method.least_queries(n_train, n_dev)
     if spec.budget.queries < baseline + generation:
         raise Refused(
             "budget.queries",

@@ -171,6 +171,12 @@ class Catalog:
             }
         )
 
+    def targets(self, id_: str) -> list[tuple[int, str]]:
+        """The number and the right answer of every row."""
+        query = select(ExampleRow.number, ExampleRow.label).where(ExampleRow.dataset_id == id_)
+        with self._database.reading() as session:
+            return [(n, label) for n, label in session.exec(query.order_by(col(ExampleRow.number)))]
+
     def delete_dataset(self, id_: str) -> None:
         self._delete(self.dataset(id_))
 

@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from backends.base import BackendUnavailable
+from backends.base import BackendError, BackendUnavailable
 from backends.registry import Capability, check_options, find, probe_backend
+from backends.remote.hosts import check_url, private_allowed
 from jobs.models import EndpointRow
 
 KEY_VARIABLE = re.compile(r"(?!GRADLESS_)[A-Z][A-Z0-9_]*_(KEY|TOKEN)")
@@ -15,6 +16,12 @@ class BadKeyVariable(ValueError):
     """Only variables that are named like a key may be sent to an API as one."""
 
     param = "options.key_variable"
+
+
+class BadAddress(ValueError):
+    """An address that is none, or that may not be asked."""
+
+    param = "options.base_url"
 
 
 class Unreachable(ValueError):
@@ -29,6 +36,7 @@ def new_endpoint(id_: str, kind: str, model: str, options: dict[str, Any]) -> En
     Raises:
         UnknownBackend, ValueError: the kind or an option is not one there is.
         BadKeyVariable: the key would be read from a variable that is not named like one.
+        BadAddress: it is none, or one that the operator does not allow.
         Unreachable, BackendRefused: the API does not answer, or not for this model.
     """
     check_options(kind, options)
@@ -39,12 +47,23 @@ def new_endpoint(id_: str, kind: str, model: str, options: dict[str, Any]) -> En
             "_KEY or _TOKEN and does not begin with GRADLESS_; the key itself stays in the "
             "service's environment"
         )
+    for url in options.get("base_url", "").split(","):
+        _check_address(url.strip())
     try:
         facts = probed(kind, model, options)
     except BackendUnavailable as error:
         message = f"{error}; start the server or correct the address: nothing was stored"
         raise Unreachable(message) from error
     return EndpointRow(id=id_, kind=kind, model=model, options=options, probed=facts)
+
+
+def _check_address(url: str) -> None:
+    """Said of its own field: the probe would refuse it too, as everything later does."""
+    if url:
+        try:
+            check_url(url, private_allowed())
+        except BackendError as error:
+            raise BadAddress(f"{url}: {error}") from None
 
 
 def probed(kind: str, model: str, options: dict[str, Any]) -> dict[str, Any] | None:

@@ -57,7 +57,7 @@ class Ledger:
         self.recalled = row.recalled  # answers that were remembered, and so cost nothing
         self._outstanding = NOTHING  # reserved and not yet settled
         self._written = self.spent  # in the database: spent and set aside together
-        self._largest = NOTHING  # upper bound of one request, over all there were
+        self._largest = NOTHING  # what one request was billed at most
         self._answers: dict[str, str] = {}
         self._saved_at = time.monotonic()
         self._dirty = False
@@ -66,9 +66,12 @@ class Ledger:
     def recall(self, keys: Sequence[str]) -> Mapping[str, str]:
         if self._cache != "read":
             return {}
-        found = self._accounts.recall(keys)
-        self.recalled += len(found)
-        self._dirty = self._dirty or bool(found)
+        with self._lock:
+            found = {key: self._answers[key] for key in keys if key in self._answers}
+        found |= self._accounts.recall([key for key in keys if key not in found])
+        with self._lock:
+            self.recalled += len(found)
+            self._dirty = self._dirty or bool(found)
         return found
 
     def reserve(self, most: Usage) -> None:
@@ -78,7 +81,6 @@ class Ledger:
             BudgetSpent: it could pass a wall.
         """
         with self._lock:
-            self._largest = _larger(self._largest, most)
             due = self.spent + self._outstanding + most
             if wall := self._walls.passed_by(due + self._held()):
                 raise BudgetSpent(f"the next request could pass the wall of {wall}", wall)
@@ -90,6 +92,7 @@ class Ledger:
         with self._lock:
             self._outstanding -= reserved
             self.spent += spent
+            self._largest = _larger(self._largest, spent)
             self._dirty = True
             if answer is not None and self._cache != "off":
                 self._answers[answer[0]] = answer[1]
@@ -104,7 +107,7 @@ class Ledger:
                 self._save()
 
     def _held(self) -> Usage:
-        """What the report will cost at most, judged by the largest request so far."""
+        """What the report may cost, judged by the dearest request so far."""
         return _times(self._largest, self.held_requests)
 
     def _save(self, ahead: Usage = NOTHING) -> None:

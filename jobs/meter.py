@@ -28,6 +28,14 @@ def _go_on() -> None:
     """The default for `between`: nothing asks us to stop."""
 
 
+@dataclass(frozen=True)
+class Writing:
+    """How much a writer may write, and how freely."""
+
+    max_tokens: int = 512  # of one answer
+    temperature: float = 1.0  # 0: always the likeliest words
+
+
 @dataclass
 class Meter:
     """A backend that counts, around one that answers.
@@ -80,9 +88,7 @@ class Meter:
         self,
         requests: Sequence[str],
         samples: Sequence[int],
-        *,
-        max_tokens: int = 512,
-        temperature: float = 1.0,
+        writing: Writing = Writing(),
     ) -> list[str]:
         """The writer's answer to each request, one query each; raises as `score`.
 
@@ -91,7 +97,9 @@ class Meter:
         writer = self.writer or self.backend
         assert isinstance(writer, Generates)
         queries = [Query(request) for request in requests]
-        ask = partial(writer.generate, max_tokens=max_tokens, temperature=temperature)
+        ask = partial(
+            writer.generate, max_tokens=writing.max_tokens, temperature=writing.temperature
+        )
         return self._gathered(
             queries, lambda part: ask(_at(queries, part), samples=_at(samples, part))
         )

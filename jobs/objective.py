@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Query
+from jobs.metrics import Metric
 from jobs.prompts import Prompt
 from jobs.task import Example, Task
 
@@ -24,6 +25,13 @@ class Scorer(Protocol):
     """Anything that answers queries: a backend, or a meter around one."""
 
     def score(self, queries: Sequence[Query], labels: Sequence[str]) -> Array: ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """A scorer that can also be asked for texts: needed where the task has a metric."""
+
+    def generate(self, queries: Sequence[Query], *, max_tokens: int) -> list[str]: ...
 
 
 def cross_entropy(scores: Array, targets: NDArray[np.intp]) -> Array:
@@ -72,7 +80,7 @@ LOSSES: Mapping[Told, Callable[[Array, NDArray[np.intp]], Array]] = {
     "accuracy": wrong,
     "gap": gap,
     "answer": answer,
-}
+}  # of labels; in a task with a metric each of them is 1 - how right the text is
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +88,8 @@ class Scored:
     """One prompt on its rows."""
 
     losses: Array  # shape (n_rows,)
-    predicted: NDArray[np.intp]  # index of the likeliest label, shape (n_rows,)
-    targets: NDArray[np.intp]  # index of the true label, shape (n_rows,)
+    right: Array  # how right each answer is, 0 to 1, shape (n_rows,)
+    answers: NDArray[np.object_]  # the likeliest labels, or the texts written; str, shape (n_rows,)
     told: Array  # what the optimizer hears of each row, shape (n_rows,): mostly the losses
 
     @property
@@ -90,7 +98,8 @@ class Scored:
 
     @property
     def accuracy(self) -> float:
-        return float((self.predicted == self.targets).mean())
+        """Mean over the rows of how right they are: by the task's metric, if it has one."""
+        return float(self.right.mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,16 +124,39 @@ class Objective:
             for (prompt, _), rows in zip(asked, chosen, strict=True)
             for row in rows
         ]
-        queries = [self.task.query(prompt, example.inputs) for prompt, example in pairs]
-        scores = self.scorer.score(queries, self.task.words)
-        number = {label: i for i, label in enumerate(self.task.labels)}
-        targets = np.array([number[example.label] for _, example in pairs], dtype=np.intp)
-        losses = LOSSES[self.loss](scores, targets)
-        told = LOSSES[self.told or self.loss](scores, targets)
+        metric = self.task.metric
+        found = self._chosen(pairs) if metric is None else self._written(pairs, metric)
         cuts = np.cumsum([len(rows) for rows in chosen])[:-1]
-        wholes = (losses, scores.argmax(axis=1), targets, told)
+        wholes = (found.losses, found.right, found.answers, found.told)
         parts = (np.split(whole, cuts) for whole in wholes)
         return [Scored(*part) for part in zip(*parts, strict=True)]
+
+    def _chosen(self, pairs: Sequence[tuple[Prompt, Example]]) -> Scored:
+        """The likeliest label of each example."""
+        scores = self.scorer.score(self._queries(pairs), self.task.words)
+        labels = self.task.labels
+        number = {label: i for i, label in enumerate(labels)}
+        targets = np.array([number[example.label] for _, example in pairs], dtype=np.intp)
+        return Scored(
+            LOSSES[self.loss](scores, targets),
+            np.nan_to_num(1.0 - wrong(scores, targets)),  # a lost answer is not right
+            np.array(labels, dtype=object)[scores.argmax(axis=1)],
+            LOSSES[self.told or self.loss](scores, targets),
+        )
+
+    def _written(self, pairs: Sequence[tuple[Prompt, Example]], metric: Metric) -> Scored:
+        """The model's own words for each example. Every loss is how far they are from right."""
+        assert isinstance(self.scorer, Writer)  # the job was admitted for it
+        texts = self.scorer.generate(self._queries(pairs), max_tokens=self.task.max_tokens)
+        marks = [
+            metric.score(text, example.label)
+            for text, (_, example) in zip(texts, pairs, strict=True)
+        ]
+        right = np.array(marks, dtype=np.float64)
+        return Scored(1.0 - right, right, np.array(texts, dtype=object), 1.0 - right)
+
+    def _queries(self, pairs: Sequence[tuple[Prompt, Example]]) -> list[Query]:
+        return [self.task.query(prompt, example.inputs) for prompt, example in pairs]
 
 
 def finite(loss: float) -> float | None:

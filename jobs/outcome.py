@@ -43,7 +43,7 @@ def report(work: Work, incumbent: Incumbent) -> Ending:
         baseline, tuned = objective.score([(prompt, None) for prompt in asked])
     except BudgetSpent as error:
         return Ending(Status.SUCCEEDED, "budget_spent", None, _not_measured(error))
-    body = compare(baseline, tuned, test, work.task.labels)
+    body = compare(baseline, tuned, test, work.task)
     body["baseline"]["prompt"] = work.spec.task.baseline
     body["tuned"]["kind"] = prompts.kind_of(incumbent.prompt)
     body["tuned"]["generation"] = incumbent.generation
@@ -68,6 +68,7 @@ def _in_a_nutshell(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "outcome": body["outcome"],
         "message": body["message"],
+        "metric": body["metric"],
         "baseline": {key: body["baseline"][key] for key in brief},
         "tuned": {key: body["tuned"][key] for key in brief},
         "p_value": body["p_value"],

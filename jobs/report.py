@@ -1,36 +1,24 @@
-"""Is the tuned prompt better than the baseline? Test-split statistics; no model, no database."""
+"""Is the tuned prompt better than the baseline? The test split's figures; no model, no database."""
 
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from jobs.objective import Scored, finite
-from jobs.task import Example
+from jobs.significance import COUNTED, GRADED, Statistics
+from jobs.task import Example, Task
 
-CONFIDENCE = 0.95
 SIGNIFICANT = 0.05  # the p-value below which a difference is not put down to chance
+MOST_CHANGED = 1_000  # rows whose two answers are shown
 
 
-def wilson(correct: int, n: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of an accuracy (Wilson 1927)."""
-    interval = binomtest(correct, n).proportion_ci(CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def mcnemar(fixed: int, broken: int) -> float:
-    """Exact two-sided McNemar p-value: is `fixed` against `broken` a fair coin? (McNemar 1947)."""
-    discordant = fixed + broken
-    return float(binomtest(fixed, discordant).pvalue) if discordant else 1.0
-
-
-def summary(scored: Scored) -> dict[str, Any]:
+def summary(scored: Scored, statistics: Statistics = COUNTED) -> dict[str, Any]:
     """Accuracy with its interval."""
-    correct, n = int((scored.predicted == scored.targets).sum()), len(scored.targets)
-    low, high = wilson(correct, n)
-    return {"accuracy": correct / n, "n": n, "low": low, "high": high}
+    low, high = statistics.interval(scored.right)
+    return {"accuracy": scored.accuracy, "n": len(scored.right), "low": low, "high": high}
 
 
 def versions() -> dict[str, str]:
@@ -45,72 +33,73 @@ def versions() -> dict[str, str]:
 
 
 def compare(
-    baseline: Scored, tuned: Scored, examples: list[Example], labels: list[str]
+    baseline: Scored, tuned: Scored, examples: Sequence[Example], task: Task
 ) -> dict[str, Any]:
     """The report's figures: both prompts on the same rows, in the labels' order."""
-    was_right = baseline.predicted == baseline.targets
-    is_right = tuned.predicted == tuned.targets
-    fixed, broken = int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
-    p_value = mcnemar(fixed, broken)
-    improved = fixed > broken and p_value < SIGNIFICANT
-    figures = {
-        name: {
-            **summary(scored),
-            "loss": finite(scored.loss),
-            "confusion": _confusion(scored, len(labels)),
-        }
-        for name, scored in (("baseline", baseline), ("tuned", tuned))
-    }
-    return {
-        "outcome": "improved" if improved else "no_improvement",
-        "message": _message(figures, fixed, broken, p_value),
-        "metric": "accuracy",
+    statistics = GRADED if task.metric is not None and task.metric.graded else COUNTED
+    gains = tuned.right - baseline.right
+    p_value = statistics.p_value(gains)
+    body: dict[str, Any] = {
+        "outcome": "improved" if gains.mean() > 0 and p_value < SIGNIFICANT else "no_improvement",
+        "metric": task.measure,
         "split": "test",
-        "test": "exact McNemar",
+        "test": statistics.test,
         "p_value": p_value,
-        "fixed": fixed,
-        "broken": broken,
-        "labels": labels,
-        **figures,
-        "changed": _changed(baseline, tuned, examples, labels),
+        "fixed": int((gains > 0).sum()),
+        "broken": int((gains < 0).sum()),
+        "labels": task.labels,
+    }
+    for name, scored in (("baseline", baseline), ("tuned", tuned)):
+        body[name] = {
+            **summary(scored, statistics),
+            "loss": finite(scored.loss),
+            "confusion": _confusion(scored, examples, task.labels),
+        }
+    changed = _changed(baseline, tuned, examples)
+    return {
+        **body,
+        "message": _message(body, task, statistics),
+        "n_changed": len(changed),
+        "changed": changed[:MOST_CHANGED],
     }
 
 
-def _confusion(scored: Scored, n_labels: int) -> list[list[int]]:
-    """Rows are true labels, columns are answers."""
-    table = np.zeros((n_labels, n_labels), dtype=int)
-    np.add.at(table, (scored.targets, scored.predicted), 1)
+def _confusion(
+    scored: Scored, examples: Sequence[Example], labels: Sequence[str]
+) -> list[list[int]]:
+    """Rows are true labels, columns are answers; empty where there are no labels."""
+    number = {label: i for i, label in enumerate(labels)}
+    table = np.zeros((len(labels), len(labels)), dtype=int)
+    if labels:
+        true = [number[example.label] for example in examples]
+        np.add.at(table, (true, [number[answer] for answer in scored.answers]), 1)
     return [[int(n) for n in row] for row in table]
 
 
-def _changed(
-    baseline: Scored, tuned: Scored, examples: list[Example], labels: list[str]
-) -> list[dict[str, Any]]:
+def _changed(baseline: Scored, tuned: Scored, examples: Sequence[Example]) -> list[dict[str, Any]]:
     return [
         {
             "inputs": dict(example.inputs),
             "label": example.label,
-            "baseline": labels[before],
-            "tuned": labels[after],
+            "baseline": baseline.answers[row],
+            "tuned": tuned.answers[row],
+            "baseline_right": float(baseline.right[row]),
+            "tuned_right": float(tuned.right[row]),
         }
-        for example, before, after in zip(
-            examples, baseline.predicted, tuned.predicted, strict=True
-        )
-        if before != after
+        for row, example in enumerate(examples)
+        if baseline.answers[row] != tuned.answers[row]
     ]
 
 
-def _message(figures: dict[str, Any], fixed: int, broken: int, p_value: float) -> str:
-    was, now, n = (
-        figures["baseline"]["accuracy"],
-        figures["tuned"]["accuracy"],
-        figures["tuned"]["n"],
-    )
+def _message(body: dict[str, Any], task: Task, statistics: Statistics) -> str:
+    was, now, n = body["baseline"]["accuracy"], body["tuned"]["accuracy"], body["tuned"]["n"]
+    by_metric = f"{task.metric.title} " if task.metric is not None else ""
     facts = (
-        f"{100 * was:.1f} % to {100 * now:.1f} % on {n} test rows; "
-        f"{fixed} fixed, {broken} broken, p = {p_value:.2g}"
+        f"{by_metric}{100 * was:.1f} % to {100 * now:.1f} % on {n} test rows; "
+        f"{body['fixed']} {statistics.won}, {body['broken']} {statistics.lost}, "
+        f"p = {body['p_value']:.2g}"
     )
-    if p_value < SIGNIFICANT:
-        verdict = "The tuned prompt is better" if fixed > broken else "The tuned prompt is worse"
+    if body["p_value"] < SIGNIFICANT:
+        verdict = "The tuned prompt is better" if now > was else "The tuned prompt is worse"
         return f"{verdict} than the baseline: {facts}."
     return f"No improvement that could not be chance: {facts}."

@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from jobs.meter import BudgetSpent, Meter
+from jobs.meter import BudgetSpent, Meter, Writing
 from jobs.objective import Objective, Scored
 from jobs.prompts import Prompt
 from jobs.spaces import Space
@@ -99,6 +99,12 @@ class _Population:
         """Mean loss of each trial, shape (n_trials,); +inf: it failed."""
         return mean_losses([each.losses for each in self.scored])
 
+    @property
+    def mean_loss(self) -> float:
+        """Over the trials that did not fail; nan: each has lost a row."""
+        finite = self.means[np.isfinite(self.means)]
+        return float(finite.mean()) if finite.size else math.nan
+
 
 @dataclass(frozen=True, eq=False)
 class Search(Generic[S]):
@@ -110,6 +116,7 @@ class Search(Generic[S]):
     dev: Objective
     meter: Meter
     seed: int
+    writing: Writing = Writing()
 
     def start(self) -> Generation[S]:
         return Generation(0, self.optimizer.init(self.seed))
@@ -136,7 +143,7 @@ class Search(Generic[S]):
             Champion(
                 on_train.loss,
                 on_train.accuracy,
-                float(found.means[np.isfinite(found.means)].mean()),
+                found.mean_loss,
                 on_dev.loss,
                 on_dev.accuracy,
             ),
@@ -149,7 +156,7 @@ class Search(Generic[S]):
             return state
         requests = self.optimizer.requests(state)
         samples = [number * SAMPLES + i for i in range(len(requests))]
-        heard: S = self.optimizer.hear(state, self.meter.write(requests, samples))
+        heard: S = self.optimizer.hear(state, self.meter.write(requests, samples, self.writing))
         return heard
 
     def _asked(self, state: S, number: int) -> tuple[S, _Population]:
@@ -162,7 +169,7 @@ class Search(Generic[S]):
             found = _Population(
                 [*found.trials, *trials], [*found.prompts, *prompts], [*found.scored, *scored]
             )
-            if not np.isfinite(found.means).any():
+            if not any(np.isfinite(each.losses).any() for each in found.scored):
                 failed = f"all {len(found.trials)} candidates of generation {number} failed"
                 raise NothingScored(failed)
             if not (isinstance(self.optimizer, Staged) and self.optimizer.unfinished(state)):

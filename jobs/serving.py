@@ -6,8 +6,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from backends.base import Generates
 from jobs import prompts
 from jobs.models import EndpointRow
 from jobs.objective import probabilities
@@ -20,10 +21,11 @@ WATCH = 1.0  # seconds between two looks at whether the service still lives
 
 @dataclass(frozen=True)
 class Answer:
-    """The likeliest label of one input, and how likely each label is."""
+    """The likeliest label of one input and how likely each label is, or the text written to it."""
 
-    label: str
-    probabilities: dict[str, float]
+    label: str | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,22 +33,24 @@ class Served:
     """All that is needed to answer: plain data, so that it can be sent to another process."""
 
     endpoint: EndpointRow
-    template: str
-    verbalizer: Mapping[str, str]
+    task: Task
     kind: Kind
     content: bytes  # prompts.dumps
 
 
 def answer(served: Served, inputs: Sequence[Mapping[str, str]]) -> list[Answer]:
-    """The label of each input.
+    """The label of each input, or the text in a task with a metric.
 
     Raises:
         BackendError: the model could not answer.
     """
-    task = Task(served.template, served.verbalizer)
+    task, backend = served.task, open_endpoint(served.endpoint)
     prompt = prompts.loads(served.kind, served.content)
     queries = [task.query(prompt, each) for each in inputs]
-    scores = open_endpoint(served.endpoint).score(queries, task.words)
+    if task.metric is not None:
+        assert isinstance(backend, Generates)  # the job was admitted for it
+        return [Answer(text=text) for text in backend.generate(queries, max_tokens=task.max_tokens)]
+    scores = backend.score(queries, task.words)
     return [
         Answer(
             task.labels[int(row.argmax())],

@@ -2,10 +2,12 @@
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, StringConstraints
 
-from jobs.methods import METHODS, AnyMethod, Spec, did_you_mean
+from jobs.methods import AnyMethod
+from jobs.metrics import MetricSpec
+from jobs.strict import Spec
+from jobs.task import Task
 
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Text: TypeAlias = Annotated[str, StringConstraints(max_length=20_000)]
@@ -23,7 +25,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class TaskSpec(Spec):
-    """How an input is shown to the model and how labels are worded."""
+    """How an input is shown to the model, and what an answer is: a label, or text of its own."""
 
     template: Text | None = Field(
         default=None,
@@ -36,6 +38,19 @@ class TaskSpec(Spec):
     baseline: Text = Field(
         default="", description="the manual prompt that tuning has to beat; empty: no prompt"
     )
+    metric: MetricSpec | None = Field(
+        default=None,
+        description="how right a generated answer is, by name or with settings; default: the "
+        "answer is the likeliest label",
+    )
+    max_tokens: int = Field(
+        default=64, ge=1, le=4096, description="most tokens of one generated answer"
+    )
+
+    def made(self) -> Task:
+        """What a search tunes for; admission has filled everything in."""
+        assert self.template is not None and self.verbalizer is not None
+        return Task(self.template, self.verbalizer, self.metric, self.max_tokens)
 
 
 class Budget(Spec):
@@ -51,18 +66,6 @@ class Budget(Spec):
     seconds: float | None = Field(None, gt=0, le=10**8, description="of tuning, pauses left out")
 
 
-def _known_method(data: Any) -> Any:
-    """An unknown name is answered with the names there are, before any setting is looked at."""
-    name = data.get("name") if isinstance(data, dict) else data
-    if isinstance(data, AnyMethod):
-        return data
-    if not isinstance(name, str) or name not in METHODS:
-        hint = did_you_mean(str(name), list(METHODS))
-        message = f"no method {name!r}; {hint}" if name is not None else f"no method name; {hint}"
-        raise PydanticCustomError("unknown_method", "{message}", {"message": message})
-    return data if isinstance(data, dict) else {"name": name}
-
-
 class JobSpec(Spec):
     """One tuning run: who is asked, on what, by which method, within which walls."""
 
@@ -72,7 +75,7 @@ class JobSpec(Spec):
     endpoint: Name = Field(description="id of an endpoint", examples=["minilm"])
     dataset: Name = Field(description="id of a dataset", examples=["tickets"])
     task: TaskSpec = TaskSpec()
-    method: Annotated[AnyMethod, BeforeValidator(_known_method)]
+    method: AnyMethod
     budget: Budget
     seed: int = Field(0, ge=0, lt=2**32)
     cache: CacheMode = Field(

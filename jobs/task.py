@@ -1,10 +1,11 @@
-"""What a prompt is tuned for: examples, how they are shown, how labels are worded."""
+"""What a prompt is tuned for: examples, how they are shown, what an answer is."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backends.base import Query
+from jobs.metrics import Metric
 from jobs.prompts import Prompt, SoftPrompt, TextPrompt
 
 SLOT = re.compile(r"\{(\w+)\}")
@@ -13,10 +14,10 @@ EMPTY_PROMPT = re.compile(r"\{prompt\}\s*")  # an absent prompt takes the space 
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled input."""
+    """One input and its right answer."""
 
     inputs: Mapping[str, str]  # column -> text
-    label: str
+    label: str  # in a task with a metric: the target, the text that answers are held against
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def slots(template: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Task:
-    """A template and one word for each label.
+    """A template, and one word for each label or a metric for texts of the model's own.
 
     Slots are filled in one pass, so braces inside a user's text stay as they are.
 
@@ -45,7 +46,9 @@ class Task:
     """
 
     template: str  # slots: the input columns, {prompt}, and {label} at most once
-    verbalizer: Mapping[str, str]  # label -> label word
+    verbalizer: Mapping[str, str]  # label -> label word; empty where there is a metric
+    metric: Metric | None = None  # None: the answer is one of the labels
+    max_tokens: int = 0  # most tokens of one answer, where there is a metric
 
     def query(self, prompt: Prompt, inputs: Mapping[str, str]) -> Query:
         """The prompt shown with one input; a soft prompt leaves the `{prompt}` slot empty."""
@@ -55,6 +58,11 @@ class Task:
         before, _, after = template.partition("{label}")
         fills = {**inputs, "prompt": words}
         return Query(_fill(before, fills), _fill(after, fills), soft)
+
+    @property
+    def measure(self) -> str:
+        """What `accuracy` is here: the share of right answers, or the mean by this metric."""
+        return self.metric.name if self.metric is not None else "accuracy"
 
     @property
     def labels(self) -> list[str]:

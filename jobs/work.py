@@ -49,12 +49,11 @@ def make_ready(
 ) -> Work:
     """Opens the models and reads the rows; `look_up` is called between slices of queries."""
     spec = JobSpec.model_validate(job.spec)
-    assert spec.task.template is not None and spec.task.verbalizer is not None  # admitted
     ledger = Ledger(accounts, job.id, job.attempts, _walls(spec.budget), spec.cache)
     backend = _opened(spec.endpoint, catalog, ledger)
     writer = _opened(name, catalog, ledger) if (name := spec.method.writer_endpoint) else None
     assert writer is None or isinstance(writer, Generates)  # admitted
-    task = Task(spec.task.template, spec.task.verbalizer)
+    task = spec.task.made()
     split = catalog.split(spec.dataset)
     meter = Meter(backend, spec.budget.queries, between=_watch(job, spec, look_up), writer=writer)
     problem = Problem(backend, task, split, spec.task.baseline, spec.seed)

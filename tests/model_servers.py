@@ -25,7 +25,7 @@ params.model.path = sys.argv[1]
 params.model_alias = {"tiny"}
 params.hostnames = ["127.0.0.1"]
 params.port = 0
-params.n_ctx, params.n_parallel = 2048, 4
+params.n_ctx, params.n_parallel = 8192, 4
 params.cpuparams.n_threads = 1
 params.warmup = False
 if sys.argv[2]:

@@ -26,7 +26,7 @@ SENTENCES = (
     "what a {word} {thing} !",
 )
 SPECIAL = ["<unk>", "<s>", "</s>", "<pad>"]  # tokens 0 to 3
-HIDDEN, LAYERS, HEADS, CONTEXT = 128, 2, 2, 512  # heads of 64: vLLM has no smaller ones on a CPU
+HIDDEN, LAYERS, HEADS, CONTEXT = 128, 2, 2, 2048  # heads of 64: vLLM has no smaller ones on a CPU
 STEPS, BATCH = 120, 32
 CHAT = (
     "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% if not loop.last %}\n{% endif %}"

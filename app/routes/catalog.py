@@ -1,4 +1,4 @@
-"""What there is to choose from: methods, backends and endpoints."""
+"""What there is to choose from: methods, metrics, backends and endpoints."""
 
 from typing import Any
 
@@ -7,9 +7,11 @@ from pydantic import ConfigDict, Field
 
 from app.deps import ServiceDep
 from app.errors import BadField
-from app.schemas import BackendPublic, EndpointPublic, Listing, MethodPublic
+from app.offers import BackendPublic, EndpointPublic, MethodPublic, MetricPublic
+from app.schemas import Listing
 from backends.registry import KINDS, check_option, find
 from jobs.methods import METHODS, Spec
+from jobs.metrics import METRICS
 from jobs.spec import Name
 
 router = APIRouter(prefix="/api", tags=["catalog"])
@@ -53,6 +55,11 @@ class EndpointBody(Spec):
 @router.get("/methods", summary="Ways to tune, with their settings")
 def list_methods() -> Listing[MethodPublic]:
     return Listing(data=[MethodPublic.of(name, method) for name, method in METHODS.items()])
+
+
+@router.get("/metrics", summary="Ways to say how right a generated answer is, with their settings")
+def list_metrics() -> Listing[MetricPublic]:
+    return Listing(data=[MetricPublic.of(name, metric) for name, metric in METRICS.items()])
 
 
 @router.get("/backends", summary="Kinds of model and what each can do")

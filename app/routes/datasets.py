@@ -6,7 +6,8 @@ from fastapi import APIRouter, File, Form, Query, UploadFile
 
 from app.deps import CatalogDep, Seen
 from app.errors import BadName, NameTaken
-from app.schemas import DatasetPublic, Listing, RowPublic, page
+from app.offers import DatasetPublic, RowPublic
+from app.schemas import Listing, page
 from jobs.catalog import BadId, IdTaken, Upload, slug
 from jobs.datasets import Reading, SplitName
 
@@ -40,14 +41,26 @@ def create_dataset(
     label_column: Column = "label",
     split_column: Column = "split",
     shots: Annotated[
-        int, Form(ge=1, le=10_000, description="rows of each label for train, and for dev")
+        int,
+        Form(
+            ge=1,
+            le=10_000,
+            description="rows of each label for train, and for dev; with targets: rows in all",
+        ),
     ] = 16,
     seed: Annotated[int, Form(ge=0, lt=2**32, description="of the draw")] = 0,
+    target_column: Annotated[
+        str,
+        Form(max_length=100, description="texts to be generated, in place of labels; empty: none"),
+    ] = "",
 ) -> DatasetPublic:
-    """Checks every row, takes or draws the splits, and stores all of it or nothing."""
+    """Checks every row, takes or draws the splits, and stores all of it or nothing.
+
+    Rows have a label, for classification, or a target, for generation with a metric.
+    """
     filename = file.filename or "upload"
     wanted = tuple(part.strip() for part in text_columns.split(",") if part.strip())
-    reading = Reading(wanted, label_column, split_column, shots, seed)
+    reading = Reading(wanted, label_column, split_column, shots, seed, target_column)
     upload = Upload(filename, file.file.read())
     try:
         return DatasetPublic.of(catalog.add_dataset(name or slug(filename), upload, reading))

@@ -1,5 +1,6 @@
 """What a job has found: its prompt, its answers, and whether they are better."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
@@ -8,7 +9,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from app.deps import CatalogDep, ServiceDep, StoreDep
 from app.errors import BadField, NoPromptYet, NoReportYet, WrongFormat
-from app.schemas import Listing, PredictionPublic, PromptPublic
+from app.schemas import Listing, PredictionPublic, PromptPublic, measure
 from jobs import prompts
 from jobs.catalog import Catalog
 from jobs.datasets import RESERVED
@@ -74,10 +75,11 @@ def read_prompt(
 def predict(
     job_id: str, body: PredictBody, service: ServiceDep, catalog: CatalogDep
 ) -> Listing[PredictionPublic]:
-    """The likeliest label of each input, by the prompt the job has found so far."""
+    """The likeliest label of each input, or the text written to it in a task with a metric."""
     row, job = _prompt(service.store, job_id), service.store.job(job_id)
     served = _served(job, row, catalog)
-    inputs = _inputs(body, [slot for slot in slots(served.template) if slot not in RESERVED])
+    columns = [slot for slot in slots(served.task.template) if slot not in RESERVED]
+    inputs = _inputs(body, columns)
     answers = service.predictor.answer(served, inputs)
     before = _baseline(job, served)
     baselines = service.predictor.answer(before, inputs) if body.baseline else [None] * len(inputs)
@@ -87,7 +89,11 @@ def predict(
 
 @router.get("/{job_id}/report", summary="Tuned against baseline on the test split")
 def read_report(job_id: str, store: StoreDep) -> dict[str, Any]:
-    """Accuracies with intervals, the exact McNemar test, confusion and every changed answer."""
+    """Both prompts on the same rows: intervals, a paired test, confusion, changed answers.
+
+    `accuracy` is the mean of how right the answers are by `metric`: 0 or 1 for labels, and from
+    0 to 1 for texts, where `confusion` is empty. `fixed` rows became more right, `broken` less.
+    """
     return public_report(store, job_id)
 
 
@@ -113,6 +119,7 @@ def _described(job: JobRow, row: PromptRow) -> PromptPublic:
     return PromptPublic(
         **fields,
         job=job.id,
+        metric=measure(job),
         endpoint=job.spec["endpoint"],
         template=task["template"],
         verbalizer=task["verbalizer"],
@@ -122,16 +129,13 @@ def _described(job: JobRow, row: PromptRow) -> PromptPublic:
 
 
 def _served(job: JobRow, row: PromptRow, catalog: Catalog) -> Served:
-    task = job.spec["task"]
-    endpoint = catalog.endpoint(job.spec["endpoint"])
-    return Served(endpoint, task["template"], task["verbalizer"], row.kind, row.content)  # type: ignore[arg-type]
+    spec = JobSpec.model_validate(job.spec)
+    return Served(catalog.endpoint(spec.endpoint), spec.task.made(), row.kind, row.content)  # type: ignore[arg-type]
 
 
 def _baseline(job: JobRow, served: Served) -> Served:
     manual = TextPrompt(JobSpec.model_validate(job.spec).task.baseline)
-    return Served(
-        served.endpoint, served.template, served.verbalizer, "text", prompts.dumps(manual)
-    )
+    return replace(served, kind="text", content=prompts.dumps(manual))
 
 
 def _inputs(body: PredictBody, columns: list[str]) -> list[dict[str, str]]:

@@ -38,11 +38,6 @@ class Breaker:
         return float("-inf") if self._open_until is None else self._open_until
 
     @property
-    def is_doubtful(self) -> bool:
-        """It failed lately and has not answered since: others are asked first."""
-        return self._failures > 0 and self._clock() < self._failed_at + COOL
-
-    @property
     def failures(self) -> int:
         """In a row, up to now."""
         return self._failures

@@ -3,6 +3,7 @@
 import os
 
 from backends.base import BackendRefused, BackendUnavailable
+from backends.remote.hosts import private_allowed
 from backends.remote.money import Prices
 from backends.remote.pool import Pool
 
@@ -52,6 +53,7 @@ def connect(
         prices=Prices.per_million(input_price, output_price),
         timeout=timeout,
         concurrency=concurrency,
+        allow_private=private_allowed(),
     )
 
 

@@ -57,8 +57,7 @@ class Gate:
         if self._taken >= self._most:
             return None
         free = [replica for replica in self._replicas if replica.has_room]
-        # one that fails at once would look idle all the time
-        return min(free, key=lambda r: (r.breaker.is_doubtful, r.limiter.load), default=None)
+        return min(free, key=lambda replica: replica.limiter.load, default=None)
 
     async def _turn(self, fresh: bool) -> None:
         """Waits until something has changed; who has waited before stays first."""

@@ -1,6 +1,7 @@
 """Which addresses may be asked, and the address a name has now. Opens no connection."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -32,6 +33,14 @@ _CARRIERS = [
     (ip_network("64:ff9b::/96"), 0),  # NAT64
     (ip_network("2002::/16"), 80),  # 6to4
 ]
+
+
+PRIVATE_HOSTS = "GRADLESS_PRIVATE_HOSTS"  # the service's setting, handed on by environment
+
+
+def private_allowed() -> bool:
+    """Whether the operator lets servers on this machine and in its own network be asked."""
+    return os.environ.get(PRIVATE_HOSTS, "1").lower() in ("1", "true", "yes", "on")
 
 
 def split_url(url: str) -> SplitResult:

@@ -179,6 +179,7 @@ class Pool:
         self._gate.close()
         for replica in self._replicas:
             await replica.close()
+        await self._loop.shutdown_default_executor()  # where names are resolved
 
 
 class _Nobody:

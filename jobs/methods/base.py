@@ -1,50 +1,20 @@
 """What a method is: a published recipe with its settings. One file a method beside this one."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import model_validator
 
 from backends.base import Backend
 from backends.registry import Capability
-from jobs.meter import Meter
+from jobs.meter import Meter, Writing
 from jobs.objective import LossName, Objective, Told
 from jobs.search import Search, Searching
 from jobs.spaces import Space
+from jobs.strict import Spec
 from jobs.task import Split, Task
 from optimizers.base import Optimizer
-
-
-class Spec(BaseModel):
-    """Input from outside: frozen, finite, and nothing unknown gets through."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_unknown_field(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            for name in data:
-                if name not in cls.model_fields:
-                    raise PydanticCustomError("unknown_field", "{message}", _unknown(cls, name))
-        return data
-
-
-def _unknown(cls: type[BaseModel], name: Any) -> dict[str, Any]:
-    known = list(cls.model_fields)
-    field = str(name).encode(errors="backslashreplace").decode()  # half a letter breaks pydantic
-    message = f"unknown field {field!r}; {did_you_mean(field, known)}"
-    return {"message": message, "field": field}
-
-
-def did_you_mean(given: str, known: list[str]) -> str:
-    """The end of a refusal: the nearest known name if one is near, and all of them."""
-    near = difflib.get_close_matches(given, known, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}there are: {', '.join(known)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +36,7 @@ class Plan:
     space: Space
     loss: LossName  # what is reported, and what picks the incumbent on dev
     told: Told | None = None  # what the optimizer hears of the train rows; None: the loss
+    writing: Writing = Writing()  # how a writer answers, where the optimizer has requests
 
 
 class Method(Spec):
@@ -75,6 +46,7 @@ class Method(Spec):
     summary: ClassVar[str]
     citation: ClassVar[str]
     needs: ClassVar[frozenset[Capability]]
+    labels_only: ClassVar[bool] = False  # learns from labels, which a task with a metric has not
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
 
     preset: str
@@ -102,6 +74,14 @@ class Method(Spec):
         """Queries of one generation: every trial on its rows, and the champion on dev."""
         raise NotImplementedError
 
+    def least_queries(self, n_train: int, n_dev: int) -> int:
+        """What a budget must hold besides the baseline's queries."""
+        return self.generation_queries(n_train, n_dev)
+
+    def needs_labels(self) -> bool:
+        """Whether these settings learn from labels, which a task with a metric has not."""
+        return self.labels_only
+
     def plan(self, problem: Problem) -> Plan:
         """The optimizer and the space for a backend that has all that `needs` names."""
         raise NotImplementedError
@@ -111,7 +91,7 @@ class Method(Spec):
         plan = self.plan(problem)
         train = Objective(problem.task, meter, problem.split.train, plan.loss, plan.told)
         dev = Objective(problem.task, meter, problem.split.dev, plan.loss)
-        return Search(plan.optimizer, plan.space, train, dev, meter, problem.seed)
+        return Search(plan.optimizer, plan.space, train, dev, meter, problem.seed, plan.writing)
 
     @classmethod
     def with_preset(cls, name: str) -> Self:

@@ -93,6 +93,20 @@ ENDPOINTS = [
 
 UPLOADS = [
     Bad(
+        "a target column that is not there",
+        upload("text,reply\na,b\n", target_column="repli"),
+        422,
+        "target_column",
+        ["'repli'", "did you mean 'reply'"],
+    ),
+    Bad(
+        "a label and a target column",
+        upload("text,a,b\nx,y,z\n", target_column="a", label_column="b"),
+        422,
+        "target_column",
+        ["labels or targets"],
+    ),
+    Bad(
         "too few rows for the shots",
         upload(FEW, shots=3),
         422,

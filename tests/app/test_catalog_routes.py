@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import eventually
-from tests.servers import COLORS_CSV, Service
+from tests.servers import COLORS_CSV, Service, spec
 
 
 def test_the_life_of_a_dataset(idle: Service) -> None:
@@ -33,6 +33,30 @@ def test_the_life_of_a_dataset(idle: Service) -> None:
     assert idle.http.delete("/api/datasets/my-answers").status_code == 204
     assert idle.http.get("/api/datasets/my-answers").status_code == 404
     assert not idle.rows("SELECT * FROM examples WHERE dataset_id = 'my-answers'")
+
+
+def test_a_dataset_of_targets(idle: Service) -> None:
+    content = "text,reply\n" + "".join(f"say {n},word {n}\n" for n in range(5))
+    form = {"target_column": "reply", "shots": "2", "name": "replies"}
+    answer = idle.http.post("/api/datasets", files={"file": ("a.csv", content)}, data=form)
+    made = answer.json()
+    assert answer.status_code == 201, made
+    assert (made["task"], made["columns"], made["labels"]) == ("generation", ["text"], [])
+    assert made["splits"]["train"] == {"rows": 2, "per_label": {}}
+    assert (made["n_rows"], made["splits"]["test"]["rows"]) == (5, 1)
+    assert idle.get("/api/datasets/colors")["task"] == "classification"
+    rows = idle.get("/api/datasets/replies/rows")["data"]
+    assert {row["label"] for row in rows} == {f"word {n}" for n in range(5)}
+    refused = idle.http.post("/api/jobs", json=spec(dataset="replies")).json()["error"]
+    assert (refused["param"], refused["code"]) == ("task.metric", "no_metric")
+    assert idle.http.delete("/api/datasets/replies").status_code == 204
+
+
+def test_metrics_carry_their_schema(idle: Service) -> None:
+    metrics = {metric["name"]: metric for metric in idle.get("/api/metrics")["data"]}
+    assert list(metrics) == ["exact_match", "contains", "regex", "f1", "rouge_l", "numeric"]
+    assert metrics["rouge_l"]["title"] == "ROUGE-L"
+    assert metrics["numeric"]["schema"]["properties"]["relative"]["default"] == 1e-6
 
 
 @pytest.mark.parametrize(

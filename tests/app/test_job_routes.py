@@ -37,7 +37,10 @@ def test_a_job_that_waits(idle: Service) -> None:
         "template": "{prompt} {text}",
         "verbalizer": {"blue": "blue", "red": "red"},
         "baseline": "",
+        "metric": None,
+        "max_tokens": 64,
     }
+    assert job["metric"] == "accuracy"
     assert job["spec"]["metadata"] == {"team": "a"}
     assert {**job["spec"]["method"], **sent["method"]} == job["spec"]["method"]
     assert job["spec"]["method"]["sigma0"] == 1.0  # a default is written down

@@ -10,6 +10,7 @@ LONG = spec(generations=50_000, name="long")
 ROUTES = [
     ("GET", "/healthz", 200),
     ("GET", "/api/methods", 200),
+    ("GET", "/api/metrics", 200),
     ("GET", "/api/backends", 200),
     ("GET", "/api/endpoints", 200),
     ("POST", "/api/endpoints", 201),
@@ -113,6 +114,7 @@ def test_refusals_are_in_the_document(verb: str, path: str, schema: dict[str, An
 
 LISTS = [
     "/api/methods",
+    "/api/metrics",
     "/api/backends",
     "/api/endpoints",
     "/api/datasets",

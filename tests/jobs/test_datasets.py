@@ -96,7 +96,7 @@ def test_one_row_has_to_be_left_for_test():
 def test_draw_names_the_rare_label():
     rows = [Example({"text": str(i)}, "common") for i in range(9)] + [Example({}, "rare")]
     with pytest.raises(BadDataset, match="'rare' has 1 rows"):
-        draw(rows, 2, 0)
+        draw(rows, ["common", "rare"], 2, 0)
 
 
 @pytest.mark.parametrize(

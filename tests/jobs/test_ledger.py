@@ -160,6 +160,13 @@ def test_the_modes_of_the_cache(cache, recalled, kept, open_ledger, accounts, st
     assert stored().recalled == len(recalled)
 
 
+def test_an_answer_is_remembered_before_it_is_written_down(open_ledger, accounts):
+    ledger = open_ledger()
+    spend(ledger, answer=("a", "1"))
+    assert accounts.recall(["a"]) == {}
+    assert ledger.recall(["a", "b"]) == {"a": "1"}
+
+
 def test_a_refreshed_answer_takes_the_place_of_the_old_one(open_ledger, accounts):
     for attempt, body in enumerate(("old", "new"), start=1):
         ledger = open_ledger(attempt=attempt, cache="refresh")

@@ -59,7 +59,9 @@ def test_all_prompts_go_in_one_call():
     assert [[query.before for query in call] for call in toy.calls] == [
         ["one blue", "one red", "one blue red", "one r", "two r", "two blue", "red"]
     ]
-    assert [each.targets.tolist() for each in scored] == [[0, 1, 0, 1], [1, 0], [1]]
+    # without a soft prompt the toy ties, and the first label is its answer
+    assert [each.answers.tolist() for each in scored] == [["b"] * 4, ["b"] * 2, ["b"]]
+    assert [each.right.tolist() for each in scored] == [[1, 0, 1, 0], [0, 1], [0]]
 
 
 def test_rows_get_the_losses_of_their_examples():
@@ -71,7 +73,7 @@ def test_rows_get_the_losses_of_their_examples():
     assert all_rows.losses.tolist() == [0.0, 5.0, 0.0, 3.0]
     assert some.losses.tolist() == [0.0, 5.0]
     assert (all_rows.loss, all_rows.accuracy) == (2.0, 0.5)
-    assert all_rows.predicted.tolist() == [0, 0, 0, 0]
+    assert all_rows.answers.tolist() == ["b"] * 4
 
 
 def test_one_failed_query_fails_its_prompt_alone():
@@ -83,6 +85,15 @@ def test_one_failed_query_fails_its_prompt_alone():
     one, two = objective.score([(TextPrompt("one"), None), (TextPrompt("two"), None)])
     assert np.isnan(one.losses).tolist() == [False, True, False, False]
     assert np.isnan(one.loss) and np.isfinite(two.losses).all()
+    assert one.right.tolist() == [1, 0, 1, 0]  # and is not right
+
+
+def test_a_lost_answer_is_not_right():
+    def lose_all(queries, scores):
+        return np.full_like(scores, np.nan)
+
+    scored = Objective(TASK, ToyBackend(meddle=lose_all), EXAMPLES).score([(TextPrompt(""), None)])
+    assert scored[0].accuracy == 0
 
 
 def test_golden_reward():  # methods.md §15.4, golden vector 14: P = (.7, .3), (.4, .6), both true 0

@@ -1,21 +1,23 @@
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs import report as reports
+from jobs.metrics import ExactMatch, RougeL
 from jobs.objective import Scored
-from jobs.report import compare, mcnemar, summary, wilson
-from jobs.task import Example
+from jobs.report import compare, summary
+from jobs.significance import bootstrap_interval, mcnemar, paired_bootstrap, wilson
+from jobs.task import Example, Task
 
-Z = 1.959963984540054  # the 97.5 % quantile of the standard normal
 LABELS = ["a", "b", "c"]
+TASK = Task("{prompt} {text}", {label: label for label in LABELS})
 
 
 def scored(predicted, targets, losses=None):
     losses = np.zeros(len(targets)) if losses is None else np.array(losses)
-    return Scored(losses, np.array(predicted), np.array(targets), losses)
+    right = (np.array(predicted) == np.array(targets)).astype(float)
+    return Scored(losses, right, np.array(LABELS, dtype=object)[predicted], losses)
 
 
 def examples(targets):
@@ -23,32 +25,7 @@ def examples(targets):
 
 
 def compared(before, after, targets):
-    return compare(scored(before, targets), scored(after, targets), examples(targets), LABELS)
-
-
-@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_is_its_closed_form(case):  # Wilson 1927, equation 1
-    k, n = case
-    center = (k + Z**2 / 2) / (n + Z**2)
-    half = Z / (n + Z**2) * math.sqrt(k * (n - k) / n + Z**2 / 4)
-    low, high = wilson(k, n)
-    assert low == pytest.approx(center - half, abs=1e-9)
-    assert high == pytest.approx(center + half, abs=1e-9)
-    assert 0 <= low <= k / n <= high <= 1
-
-
-@given(st.integers(0, 60), st.integers(0, 60))
-def test_mcnemar_is_the_binomial_sum(fixed, broken):
-    n, fewer = fixed + broken, min(fixed, broken)
-    tail = sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n
-    assert mcnemar(fixed, broken) == pytest.approx(min(1.0, 2 * tail), rel=1e-9)
-    assert mcnemar(fixed, broken) == mcnemar(broken, fixed)
-
-
-def test_mcnemar_by_hand():
-    assert mcnemar(6, 0) == pytest.approx(2 / 64)
-    assert mcnemar(5, 0) == pytest.approx(2 / 32)
-    assert mcnemar(0, 0) == mcnemar(1, 1) == 1.0
+    return compare(scored(before, targets), scored(after, targets), examples(targets), TASK)
 
 
 def test_a_summary():
@@ -111,14 +88,87 @@ def test_the_sums_agree(rows):
 
 def test_changed_rows_are_shown():
     assert compared([0, 1, 2], [0, 2, 1], [0, 2, 2])["changed"] == [
-        {"inputs": {"text": "row 1"}, "label": "c", "baseline": "b", "tuned": "c"},
-        {"inputs": {"text": "row 2"}, "label": "c", "baseline": "c", "tuned": "b"},
+        {
+            "inputs": {"text": "row 1"},
+            "label": "c",
+            "baseline": "b",
+            "tuned": "c",
+            "baseline_right": 0.0,
+            "tuned_right": 1.0,
+        },
+        {
+            "inputs": {"text": "row 2"},
+            "label": "c",
+            "baseline": "c",
+            "tuned": "b",
+            "baseline_right": 1.0,
+            "tuned_right": 0.0,
+        },
     ]
+
+
+def test_a_long_list_of_changed_rows_is_cut(monkeypatch):
+    monkeypatch.setattr(reports, "MOST_CHANGED", 3)
+    report = compared([0] * 5, [1] * 5, [1] * 5)
+    assert report["n_changed"] == 5
+    assert [row["inputs"]["text"] for row in report["changed"]] == ["row 0", "row 1", "row 2"]
 
 
 def test_losses_are_shown_and_lost_ones_are_null():
     before = scored([0, 1], [0, 0], [0.5, 1.5])
     after = scored([0, 0], [0, 0], [0.5, np.nan])
-    report = compare(before, after, examples([0, 0]), LABELS)
+    report = compare(before, after, examples([0, 0]), TASK)
     assert report["baseline"]["loss"] == 1.0
     assert report["tuned"]["loss"] is None
+
+
+def written(answers, targets, metric):
+    right = np.array([metric.score(*pair) for pair in zip(answers, targets, strict=True)])
+    return Scored(1 - right, right, np.array(answers, dtype=object), 1 - right)
+
+
+def compared_texts(before, after, targets, metric):
+    rows = [Example({"text": f"row {i}"}, target) for i, target in enumerate(targets)]
+    task = Task("{prompt} {text}", {}, metric, 9)
+    return compare(written(before, targets, metric), written(after, targets, metric), rows, task)
+
+
+def test_graded_texts_are_judged_by_the_bootstrap():
+    before = ["a", "a b c x", "none", ""] * 5
+    after = ["a b c", "a b c", "a c", ""] * 5
+    report = compared_texts(before, after, ["a b c"] * 20, RougeL())
+    gains = np.array([0.5, 1 / 7, 0.8, 0.0] * 5)
+    assert report["test"] == "paired bootstrap" and report["metric"] == "rouge_l"
+    assert report["p_value"] == pytest.approx(paired_bootstrap(gains))
+    assert report["outcome"] == "improved"
+    assert (report["fixed"], report["broken"], report["n_changed"]) == (15, 0, 15)
+    tuned = report["tuned"]
+    assert (tuned["accuracy"], tuned["n"]) == (pytest.approx(0.7), 20)
+    right = np.array([1.0, 1.0, 0.8, 0.0] * 5)
+    assert (tuned["low"], tuned["high"]) == pytest.approx(bootstrap_interval(right))
+    assert tuned["loss"] == pytest.approx(0.3)
+    assert (tuned["confusion"], report["labels"]) == ([], [])
+    facts = "ROUGE-L 33.9 % to 70.0 % on 20 test rows; 15 better, 0 worse, p ="
+    assert report["message"].startswith(f"The tuned prompt is better than the baseline: {facts}")
+    assert report["changed"][1] == {
+        "inputs": {"text": "row 1"},
+        "label": "a b c",
+        "baseline": "a b c x",
+        "tuned": "a b c",
+        "baseline_right": pytest.approx(6 / 7),
+        "tuned_right": 1.0,
+    }
+
+
+def test_counted_texts_are_judged_as_labels_are():
+    report = compared_texts(["x"] * 6 + ["a"], ["a"] * 6 + ["x"], ["a"] * 7, ExactMatch())
+    assert (report["test"], report["metric"]) == ("exact McNemar", "exact_match")
+    assert report["p_value"] == mcnemar(6, 1)
+    assert (report["tuned"]["low"], report["tuned"]["high"]) == wilson(6, 7)
+    assert "Exact match 14.3 % to 85.7 % on 7 test rows; 6 fixed, 1 broken" in report["message"]
+
+
+def test_a_worse_text_is_called_worse():
+    report = compared_texts(["a b c"] * 9, ["a"] * 9, ["a b c"] * 9, RougeL())
+    assert report["outcome"] == "no_improvement"
+    assert report["message"].startswith("The tuned prompt is worse than the baseline")

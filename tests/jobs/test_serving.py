@@ -7,15 +7,16 @@ import jobs.serving
 from jobs import prompts
 from jobs.prompts import SoftPrompt, TextPrompt
 from jobs.serving import Served, answer
+from jobs.task import Task
 from tests.toy import ToyBackend, confidence
 
+TASK = Task("{prompt} {text}", {"b": "blue", "r": "red"})
 VECTORS = np.full((1, 2, 4), 0.75, dtype=np.float32)
 
 
 def served(catalog, prompt):
     kind, content = prompts.kind_of(prompt), prompts.dumps(prompt)
-    words = {"b": "blue", "r": "red"}
-    return Served(catalog.endpoint("minilm"), "{prompt} {text}", words, kind, content)
+    return Served(catalog.endpoint("minilm"), TASK, kind, content)
 
 
 @pytest.fixture(autouse=True)

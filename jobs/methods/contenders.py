@@ -1,0 +1,34 @@
+"""The methods that search by themselves: all but the race, in which they can run."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import BeforeValidator, Discriminator, Tag
+
+from jobs.methods.base import Method
+from jobs.methods.bbt import BBT
+from jobs.methods.bdpl import BDPL
+from jobs.methods.grips import GrIPS
+from jobs.methods.llm import LLM
+from jobs.methods.promptboosting import PromptBoosting
+from jobs.methods.rlprompt import RLPrompt
+from jobs.strict import one_of, tag
+
+CONTENDERS: dict[str, type[Method]] = {
+    "bbt": BBT,
+    "grips": GrIPS,
+    "rlprompt": RLPrompt,
+    "bdpl": BDPL,
+    "promptboosting": PromptBoosting,
+    "llm": LLM,
+}
+
+AnyContender: TypeAlias = Annotated[
+    Annotated[BBT, Tag("[bbt]")]
+    | Annotated[GrIPS, Tag("[grips]")]
+    | Annotated[RLPrompt, Tag("[rlprompt]")]
+    | Annotated[BDPL, Tag("[bdpl]")]
+    | Annotated[PromptBoosting, Tag("[promptboosting]")]
+    | Annotated[LLM, Tag("[llm]")],
+    Discriminator(tag),
+    BeforeValidator(one_of("method", CONTENDERS)),
+]
