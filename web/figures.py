@@ -24,12 +24,14 @@ Object = Mapping[str, Any]  # an object of the API, as its JSON says it
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 WIDE = {"l": 56, "r": 32, "t": 8, "b": 44}  # room for the last tick
 NATS = "nats"
+POINTS = "of 1"  # a loss that is 1 minus a metric
 PERCENT = "%"
 
 
 def loss_figure(job: Object, generations: Sequence[Object], theme: str = "light") -> Figure:
     """Losses against the queries spent; lower is better."""
-    return _curves(job, generations, theme_named(theme), "loss", NATS)
+    unit = NATS if _measure(job) == "accuracy" else POINTS
+    return _curves(job, generations, theme_named(theme), "loss", unit)
 
 
 def accuracy_figure(job: Object, generations: Sequence[Object], theme: str = "light") -> Figure:
@@ -46,7 +48,7 @@ def comparison_figure(report: Object, theme: str = "light") -> Figure:
     rows = [("Baseline", "baseline", colors.muted), ("Tuned", "tuned", colors.incumbent)]
     scored = [(name, report[key], color) for name, key, color in rows if _is_scored(report, key)]
     data = [_bar(name, result, color, colors) for name, result, color in scored]
-    x = axis("Test accuracy (%)", colors, range=[0, 100], ticksuffix=" %", nticks=6)
+    x = axis(f"Test {_measure(report)} (%)", colors, range=[0, 100], ticksuffix=" %", nticks=6)
     y = axis("", colors, autorange="reversed", showgrid=False, ticksuffix="  ")
     y["tickfont"] = {"size": 13, "color": colors.text}
     more = {} if data else {"annotations": [note("No test results yet", colors)]}
@@ -57,7 +59,10 @@ def comparison_figure(report: Object, theme: str = "light") -> Figure:
 
 
 def confusion_figure(report: Object, which: str = "tuned", theme: str = "light") -> Figure:
-    """True labels (rows) against predicted labels (columns), of `baseline` or `tuned`."""
+    """True labels (rows) against predicted labels (columns), of `baseline` or `tuned`.
+
+    Without labels, where answers are texts, it is empty.
+    """
     colors = theme_named(theme)
     labels = list(report.get("labels") or [])
     counts = (report.get(which) or {}).get("confusion") or []
@@ -149,8 +154,14 @@ def _curves_layout(
         unifiedhovertitle={"text": "%{x:,d} queries"},
     )
     suffix = {"ticksuffix": " %"} if unit == PERCENT else {}
-    y = axis(f"{metric.capitalize()} ({unit})", theme, nticks=6, **suffix)
+    title = "Loss" if metric == "loss" else _measure(job).replace("accuracy", "Accuracy")
+    y = axis(f"{title} ({unit})", theme, nticks=6, **suffix)
     return layout(theme, x, y, hovermode="x unified", showlegend=True, **more)
+
+
+def _measure(body: Object) -> str:
+    """What the accuracies of a job or report are means of: "accuracy", or a metric's name."""
+    return str(body.get("metric") or "accuracy")
 
 
 def _until(job: Object, generations: Sequence[Object]) -> float:

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from web.reference import sections
+from web.words import POWERS, RUNGS
 
 Renderer = Callable[..., HTMLResponse]  # (request, template, status=200, **values)
 
@@ -71,6 +72,7 @@ def pages_router() -> APIRouter:
 
     _add_jobs(router, render)
     _add_datasets(router, render)
+    _add_endpoints(router, render)
     _add_reference(router, render)
     return router
 
@@ -97,6 +99,17 @@ def _add_datasets(router: APIRouter, render: Renderer) -> None:
     @router.get("/datasets/{dataset_id}")
     def dataset(request: Request, dataset_id: str) -> HTMLResponse:
         return render(request, "dataset.html", dataset_id=dataset_id)
+
+
+def _add_endpoints(router: APIRouter, render: Renderer) -> None:
+    @router.get("/endpoints")
+    def endpoints(request: Request) -> HTMLResponse:
+        return render(request, "endpoints.html", rungs=RUNGS)
+
+    @router.get("/endpoints/{endpoint_id}")
+    def endpoint(request: Request, endpoint_id: str) -> HTMLResponse:
+        values = {"endpoint_id": endpoint_id, "powers": POWERS, "rungs": RUNGS}
+        return render(request, "endpoint.html", **values)
 
 
 def _add_reference(router: APIRouter, render: Renderer) -> None:

@@ -169,4 +169,4 @@ def note(text: str, theme: Theme) -> dict[str, Any]:
 
 
 def _format(unit: str) -> str:
-    return ".4f" if unit == "nats" else ".1f"
+    return ".1f" if unit == "%" else ".4f"

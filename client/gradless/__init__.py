@@ -40,9 +40,13 @@ from gradless.types import (
     JobState,
     Measured,
     Method,
+    Metric,
     Prediction,
+    Probed,
     Prompt,
     Result,
+    Scores,
+    Usage,
 )
 
 __all__ = [
@@ -71,13 +75,17 @@ __all__ = [
     "JobTimeout",
     "Measured",
     "Method",
+    "Metric",
     "NotFound",
     "PayloadTooLarge",
     "Prediction",
+    "Probed",
     "Prompt",
     "Report",
     "Result",
     "Scored",
+    "Scores",
     "ServiceError",
+    "Usage",
     "__version__",
 ]

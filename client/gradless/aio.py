@@ -78,6 +78,11 @@ class AsyncJob(JobView):
         self.state = await self._transport.send(calls.cancel(self.id))
         return self
 
+    async def resume(self) -> Self:
+        """As `Job.resume`."""
+        self.state = await self._transport.send(calls.resume(self.id))
+        return self
+
     async def plot(self, name: str = "accuracy", theme: str = "light") -> Any:
         """As `Job.plot`."""
         return drawn(await self._transport.send(calls.figure(self.id, name, theme)))
@@ -148,16 +153,17 @@ class AsyncClient:
         dataset: calls.DatasetLike = "tickets",
         endpoint: str = "minilm",
         method: str | Mapping[str, Any] = "bbt",
-        budget: int = 50_000,
+        budget: calls.Budget = calls.QUERIES,
         task: Mapping[str, Any] | None = None,
         baseline: str = "",
         seed: int = 0,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        cache: str | None = None,
         **settings: Any,
     ) -> AsyncJob:
         """As `Client.tune`."""
-        options = {"seed": seed, "name": name, "metadata": metadata}
+        options = {"seed": seed, "name": name, "metadata": metadata, "cache": cache}
         return await self.submit(
             calls.job_spec(dataset, endpoint, method, settings, budget, task, baseline, **options)
         )
@@ -198,9 +204,29 @@ class AsyncClient:
         """As `Client.endpoints`."""
         return await self._transport.every(calls.endpoints())
 
+    async def endpoint(self, endpoint_id: str) -> types.Endpoint:
+        """As `Client.endpoint`."""
+        return await self._transport.send(calls.endpoint(endpoint_id))
+
+    async def add_endpoint(self, id: str, kind: str, model: str, **options: Any) -> types.Endpoint:
+        """As `Client.add_endpoint`."""
+        return await self._transport.send(calls.add_endpoint(id, kind, model, options))
+
+    async def probe(self, endpoint_id: str) -> types.Endpoint:
+        """As `Client.probe`."""
+        return await self._transport.send(calls.probe(endpoint_id))
+
+    async def delete_endpoint(self, endpoint_id: str) -> None:
+        """As `Client.delete_endpoint`."""
+        await self._transport.send(calls.delete_endpoint(endpoint_id))
+
     async def methods(self) -> list[types.Method]:
         """As `Client.methods`."""
         return await self._transport.every(calls.methods())
+
+    async def metrics(self) -> list[types.Metric]:
+        """As `Client.metrics`."""
+        return await self._transport.every(calls.metrics())
 
     async def health(self) -> types.Health:
         """As `Client.health`."""

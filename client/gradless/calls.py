@@ -21,7 +21,9 @@ R = TypeVar("R", bound=types.Record)
 
 Rows = Sequence[Mapping[str, Any]]
 DatasetLike = str | Path | types.Dataset | Rows
+Budget = int | Mapping[str, float]
 TABLES = frozenset({".csv", ".tsv", ".jsonl"})
+QUERIES = 50_000  # the budget of who names none
 
 
 class UploadOptions(TypedDict, total=False):
@@ -30,8 +32,9 @@ class UploadOptions(TypedDict, total=False):
     name: str
     text_columns: str | Sequence[str]
     label_column: str
+    target_column: str  # texts to be generated, in place of labels
     split_column: str
-    shots: int  # rows per label
+    shots: int  # rows per label; with targets: in all
     seed: int
 
 
@@ -85,8 +88,34 @@ def methods() -> Listing[types.Method]:
     return _listing("/api/methods", types.Method, cursor="name")
 
 
+def metrics() -> Listing[types.Metric]:
+    return _listing("/api/metrics", types.Metric, cursor="name")
+
+
 def endpoints() -> Listing[types.Endpoint]:
     return _listing("/api/endpoints", types.Endpoint)
+
+
+def endpoint(endpoint_id: str) -> Call[types.Endpoint]:
+    path = f"/api/endpoints/{_part(endpoint_id)}"
+    return Call("GET", path, types.Endpoint.model_validate_json)
+
+
+def add_endpoint(
+    id: str, kind: str, model: str, options: Mapping[str, Any]
+) -> Call[types.Endpoint]:
+    known = {name: value for name, value in options.items() if value is not None}
+    body = {"id": id, "kind": kind, "model": model, "options": known}
+    return Call("POST", "/api/endpoints", types.Endpoint.model_validate_json, json=body)
+
+
+def probe(endpoint_id: str) -> Call[types.Endpoint]:
+    path = f"/api/endpoints/{_part(endpoint_id)}/probe"
+    return Call("POST", path, types.Endpoint.model_validate_json)
+
+
+def delete_endpoint(endpoint_id: str) -> Call[None]:
+    return Call("DELETE", f"/api/endpoints/{_part(endpoint_id)}", lambda answer: None)
 
 
 def datasets() -> Listing[types.Dataset]:
@@ -126,7 +155,7 @@ def job_spec(
     endpoint: str,
     method: str | Mapping[str, Any],
     settings: Mapping[str, Any],
-    budget: int,
+    budget: Budget,
     task: Mapping[str, Any] | None = None,
     baseline: str = "",
     **options: Any,
@@ -141,7 +170,8 @@ def job_spec(
     if baseline:
         task = {**(task or {}), "baseline": baseline}
     spec = {"dataset": dataset, "endpoint": endpoint, "method": {**named, **settings}}
-    spec |= {"budget": {"queries": budget}, "task": task, **options}
+    walls = {"queries": budget} if isinstance(budget, int) else {"queries": QUERIES, **budget}
+    spec |= {"budget": walls, "task": task, **options}
     return {key: value for key, value in spec.items() if value is not None}
 
 
@@ -162,6 +192,11 @@ def job(job_id: str) -> Call[types.JobState]:
 
 def cancel(job_id: str) -> Call[types.JobState]:
     path = f"/api/jobs/{_part(job_id)}/cancel"
+    return Call("POST", path, types.JobState.model_validate_json)
+
+
+def resume(job_id: str) -> Call[types.JobState]:
+    path = f"/api/jobs/{_part(job_id)}/resume"
     return Call("POST", path, types.JobState.model_validate_json)
 
 

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gradless import options, output, serve
+from gradless import cli_endpoints, options, output, serve
 from gradless.client import Client
-from gradless.errors import GradlessError, JobFailed
+from gradless.errors import JobFailed, NotFound
 from gradless.job import Job
+from gradless.session import SETTINGS, AsJson, Url, session
 from gradless.transport import __version__
 
 INPUTS_PER_REQUEST = 100
 INTERRUPTED = 130  # as shells count: 128 + SIGINT
 
-Url = Annotated[
-    str | None,
-    typer.Option("--url", help="Where the service is; else GRADLESS_URL, else this machine."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, such as job_01…")]
 
 app = typer.Typer(
@@ -33,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=SETTINGS,
 )
 
 
@@ -73,6 +68,10 @@ def tune(
     preset: Annotated[str | None, typer.Option(help="Settings as a set: fast, paper.")] = None,
     budget: Annotated[int | None, typer.Option(help="Most queries to spend.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Your own prompt, to be beaten.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Most tokens of an API.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Most money, as the API's prices.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Most seconds of tuning.")] = None,
+    cache: Annotated[str | None, typer.Option(help="Of an API: read, refresh or off.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes the run repeatable.")] = None,
     name: Annotated[str | None, typer.Option(help="A name to show.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="name=value; repeat.")] = None,
@@ -87,6 +86,7 @@ def tune(
     Examples:
       gradless tune --dataset tickets --method bbt --preset fast --budget 40000
       gradless tune --dataset reviews.csv --baseline "Sentiment:" --set intrinsic_dim=200
+      gradless tune --endpoint hosted --budget 5000 --max-cost 1.50
       gradless tune --spec job.json --detach
     """
     _tune(locals())
@@ -106,7 +106,7 @@ def jobs(
       gradless jobs --status running
       gradless jobs --json --limit 1
     """
-    with _session(url) as client:
+    with session(url) as client:
         found = list(islice(client.jobs(status, page_size=min(limit, 100)), limit))
         if as_json:
             output.as_json([job.state for job in found])
@@ -127,8 +127,20 @@ def watch(
     Example:
       gradless watch job_01
     """
-    with _session(url) as client:
+    with session(url) as client:
         _follow(client, client.job(job), as_json, timeout)
+
+
+@app.command()
+def resume(job: JobId, as_json: AsJson = False, url: Url = None) -> None:
+    """Try a job again at once that is paused because its endpoint did not answer.
+
+    \b
+    Example:
+      gradless resume job_01
+    """
+    with session(url) as client:
+        _started(client, client.job(job).resume(), as_json)
 
 
 @app.command()
@@ -138,7 +150,7 @@ def predict(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Classify texts with a job's best prompt: label, probability and text, tab-separated.
+    """Answer texts with a job's best prompt: answer, probability and text, tab-separated.
 
     \b
     Examples:
@@ -149,20 +161,29 @@ def predict(
     inputs = [text for text in inputs if text.strip()]
     if not inputs:
         raise typer.BadParameter("no text to classify")
-    with _session(url) as client:
+    with session(url) as client:
         _predict(client.job(job), inputs, as_json)
 
 
+app.command("endpoints")(cli_endpoints.endpoints)
+app.add_typer(cli_endpoints.app, name="endpoint")
+
+
 def _tune(given: dict[str, Any]) -> None:
-    with _session(given["url"]) as client:
+    with session(given["url"]) as client:
         job = client.submit(_spec(given))
-        if not given["detach"]:
-            _follow(client, job, given["as_json"])
-        elif given["as_json"]:
-            output.as_json(job.state)
+        if given["detach"]:
+            _started(client, job, given["as_json"])
         else:
-            output.say(f"{job.id} {job.status}; watch it with `gradless watch {job.id}`")
-            output.say(_dashboard(client, job))
+            _follow(client, job, given["as_json"])
+
+
+def _started(client: Client, job: Job, as_json: bool) -> None:
+    if as_json:
+        output.as_json(job.state)
+    else:
+        output.say(f"{job.id} {job.status}; watch it with `gradless watch {job.id}`")
+        output.say(_dashboard(client, job))
 
 
 def _predict(job: Job, inputs: Sequence[str], as_json: bool) -> None:
@@ -173,31 +194,19 @@ def _predict(job: Job, inputs: Sequence[str], as_json: bool) -> None:
         answers += made
         for text, answer in zip(texts, made, strict=True):
             if not as_json:
-                share = answer.probabilities.get(answer.label)
+                share = answer.probabilities.get(str(answer))
                 output.say(f"{answer}\t{'-' if share is None else f'{share:.3f}'}\t{text}")
     if as_json:
         output.as_json(answers)
 
 
-@contextmanager
-def _session(url: str | None) -> Iterator[Client]:
-    """Give a client, and turn errors into messages: exit code 1 for the service's, 2 for ours."""
-    try:
-        with Client(url) as client:
-            yield client
-    except GradlessError as error:
-        output.say(f"error: {error}", error=True)
-        raise typer.Exit(1) from error
-    except (ValueError, FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise typer.BadParameter(str(error)) from error
-
-
 def _spec(given: dict[str, Any]) -> dict[str, Any]:
     """Lay the options over the file, and the file over what one would want."""
-    over = {name: given[name] for name in ("dataset", "endpoint", "seed", "name")}
+    over = {name: given[name] for name in ("dataset", "endpoint", "seed", "name", "cache")}
     over["method"] = {"name": given["method"], "preset": given["preset"]}
     over["method"] |= options.settings(given["setting"] or [])
     over["budget"] = {"queries": given["budget"]}
+    over["budget"] |= {wall: given[f"max_{wall}"] for wall in ("tokens", "cost", "seconds")}
     over["task"] = {"baseline": given["baseline"]}
     base = options.overlaid(options.DEFAULTS, options.read_spec(given["spec"]))
     return options.overlaid(base, over)
@@ -219,7 +228,17 @@ def _show(client: Client, job: Job, as_json: bool) -> None:
     if as_json:
         output.as_json(job.state)
     else:
-        output.summary(job, _dashboard(client, job))
+        output.summary(job, _dashboard(client, job), _currency(client, job))
+
+
+def _currency(client: Client, job: Job) -> str:
+    """Look up what the cost is counted in; nothing where nothing was spent, or nobody knows."""
+    if not job.usage.cost:
+        return ""
+    try:
+        return str(client.endpoint(str(job.spec.get("endpoint"))).options.get("currency", "USD"))
+    except NotFound:
+        return ""
 
 
 def _dashboard(client: Client, job: Job) -> str:

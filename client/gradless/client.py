@@ -62,23 +62,28 @@ class Client:
         dataset: calls.DatasetLike = "tickets",
         endpoint: str = "minilm",
         method: str | Mapping[str, Any] = "bbt",
-        budget: int = 50_000,
+        budget: calls.Budget = calls.QUERIES,
         task: Mapping[str, Any] | None = None,
         baseline: str = "",
         seed: int = 0,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        cache: str | None = None,
         **settings: Any,
     ) -> Job:
         """Start a tuning job and return it at once; `.wait()` follows it.
 
         `dataset` is an id, a path or a list of {"text", "label"} (both uploaded); `baseline` your
-        own prompt, to be beaten; `settings` are the method's own (see `methods()`).
+        own prompt, to be beaten; `settings` are the method's own (see `methods()`). `budget` is the
+        most queries, or walls by name: queries, seconds and, of an API, tokens and cost (in the
+        currency of its prices). `cache` is for APIs: "read" pays no request twice, "refresh" asks
+        anew and remembers, "off" does neither.
 
         Example:
             client.tune("reviews.csv", baseline="Sentiment:", budget=20_000, preset="fast").wait()
+            client.tune(endpoint="hosted", budget={"queries": 20_000, "cost": 1.5}).wait()
         """
-        options = {"seed": seed, "name": name, "metadata": metadata}
+        options = {"seed": seed, "name": name, "metadata": metadata, "cache": cache}
         return self.submit(
             calls.job_spec(dataset, endpoint, method, settings, budget, task, baseline, **options)
         )
@@ -108,10 +113,12 @@ class Client:
     ) -> types.Dataset:
         """Send labelled rows: a .csv, .tsv or .jsonl file, or a list of dicts.
 
-        Options: `name`, `text_columns` (a list), `label_column`, `split_column`, `shots`, `seed`.
+        Options: `name`, `text_columns` (a list), `label_column`, `split_column`, `shots`, `seed`;
+        for texts to be generated `target_column` instead of `label_column`.
 
         Example:
             client.upload("mail.csv", text_columns=["subject", "body"], label_column="queue")
+            client.upload("news.csv", target_column="headline")
         """
         return self._transport.send(calls.upload(rows, options))
 
@@ -127,9 +134,53 @@ class Client:
         """Return the models that can be tuned for."""
         return self._transport.every(calls.endpoints())
 
+    def endpoint(self, endpoint_id: str) -> types.Endpoint:
+        """Return an endpoint by its id; NotFound if there is none."""
+        return self._transport.send(calls.endpoint(endpoint_id))
+
+    def add_endpoint(self, id: str, kind: str, model: str, **options: Any) -> types.Endpoint:
+        """Register a model; an API is asked at once what it can do.
+
+        A key is never sent here: `key_variable` names the variable of the service's environment
+        that holds it. Prices are of 10^6 tokens; without them no budget of money can be kept.
+
+        Example:
+            client.add_endpoint(
+                "hosted",
+                "openai",
+                "qwen3-0.6b",
+                base_url="http://127.0.0.1:8080/v1",
+                key_variable="MY_API_KEY",
+                input_price=0.1,
+                output_price=0.4,
+            )
+        """
+        return self._transport.send(calls.add_endpoint(id, kind, model, options))
+
+    def probe(self, endpoint_id: str) -> types.Endpoint:
+        """Ask an API again what it can do; jobs already started keep what was found before.
+
+        Example:
+            print(client.probe("hosted").probed.rung)
+        """
+        return self._transport.send(calls.probe(endpoint_id))
+
+    def delete_endpoint(self, endpoint_id: str) -> None:
+        """Forget an endpoint; Conflict if it came with the service or a job still needs it."""
+        self._transport.send(calls.delete_endpoint(endpoint_id))
+
     def methods(self) -> list[types.Method]:
         """Return the methods with their presets and the schema of their settings."""
         return self._transport.every(calls.methods())
+
+    def metrics(self) -> list[types.Metric]:
+        """Return the ways to say how right a generated answer is.
+
+        Example:
+            task = {"metric": "rouge_l", "max_tokens": 40}
+            client.tune("news", endpoint="hosted", method="llm", task=task)
+        """
+        return self._transport.every(calls.metrics())
 
     def health(self) -> types.Health:
         """Return the service's version, runners and queue."""

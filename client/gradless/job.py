@@ -36,8 +36,9 @@ class Job(JobView):
     def wait(self, progress: bool | TextIO = True, timeout: float | None = None) -> Self:
         """Follow the job to its end, showing how far it is; returns this same job.
 
-        Broken connections are mended on the way. A cancelled job is returned like a finished one:
-        its best prompt is kept. Raises JobFailed with the service's reason, or JobTimeout after
+        Broken connections are mended on the way, and a paused job is awaited too: the progress says
+        why it is paused and until when. A cancelled job is returned like a finished one: its best
+        prompt is kept. Raises JobFailed with the service's reason, or JobTimeout after
         `timeout` seconds (the job goes on). `progress` may be a file to write plain lines to.
 
         Example:
@@ -64,7 +65,7 @@ class Job(JobView):
     def predict(
         self, inputs: Sequence[str | Mapping[str, str]], baseline: bool = False
     ) -> list[types.Prediction]:
-        """Classify with the best prompt so far; `baseline=True` adds the manual prompt's answer.
+        """Answer with the best prompt so far; `baseline=True` adds the manual prompt's answer.
 
         Example:
             for answer in job.predict(["I was charged twice", "The app crashes"]):
@@ -89,6 +90,16 @@ class Job(JobView):
     def cancel(self) -> Self:
         """Stop the search; the best prompt so far is kept. Conflict if it has already ended."""
         self.state = self._transport.send(calls.cancel(self.id))
+        return self
+
+    def resume(self) -> Self:
+        """Try a paused job again at once, not only at `retry_at`; Conflict if it is not paused.
+
+        Example:
+            if job.refresh().status == "paused":
+                job.resume().wait()
+        """
+        self.state = self._transport.send(calls.resume(self.id))
         return self
 
     def plot(self, name: str = "accuracy", theme: str = "light") -> Any:

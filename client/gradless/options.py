@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gradless.calls import QUERIES
+
 DEFAULTS: dict[str, Any] = {
     "dataset": "tickets",
     "endpoint": "minilm",
     "method": {"name": "bbt"},
-    "budget": {"queries": 50_000},
+    "budget": {"queries": QUERIES},
 }
 
 

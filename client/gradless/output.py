@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich import box
@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gradless import types
-from gradless.progress import duration
+from gradless import facts, types
 from gradless.view import JobView
+from gradless.words import duration, money, number, printable, spaced
 
 WIDE = 160  # columns; of output that is no terminal, so that no cell is cut
 
@@ -45,25 +45,29 @@ def jobs_table(jobs: Iterable[JobView]) -> None:
     console().print(_table(titles, rows))
 
 
-def summary(job: JobView, address: str) -> None:
-    """Print how a job ended: tuned against baseline, and what it cost."""
+def summary(job: JobView, address: str, currency: str = "") -> None:
+    """Print how a job ended: tuned against baseline where both were measured, and what it cost."""
     result = job.result
-    sides = [("baseline", result and result.baseline), ("tuned", result and result.tuned)]
-    if result:
-        titles = ("prompt", "test accuracy", "95 % interval", "rows")
-        console().print(_table(titles, [_side_row(name, side or None) for name, side in sides]))
-    for name, said in _facts(job.state, address):
+    if result and result.tuned:
+        sides = [("baseline", result.baseline), ("tuned", result.tuned)]
+        titles = ("prompt", f"test {result.metric or 'accuracy'}", "95 % interval", "rows")
+        console().print(_table(titles, [_side_row(name, side) for name, side in sides]))
+    for name, said in _facts(job.state, address, currency):
         say(f"{name:<10} {said}")
 
 
-def printable(text: str) -> str:
-    """Take out what would steer a terminal; labels and messages are other people's text.
+def endpoints_table(endpoints: Iterable[types.Endpoint]) -> None:
+    """Print a row for each endpoint."""
+    titles = ("endpoint", "kind", "model", "can do", "price", "asked")
+    console().print(_table(titles, map(_endpoint_row, endpoints)))
 
-    Example:
-        >>> printable("re\\x1b[31md")
-        're\ufffd[31md'
-    """
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
+
+def endpoint_facts(endpoint: types.Endpoint) -> None:
+    """Print everything known of one endpoint, a line each."""
+    grid = Table.grid(padding=(0, 2))
+    for name, said in facts.rows(endpoint):
+        grid.add_row(name, Text(printable(said), overflow="fold"))
+    console().print(grid)
 
 
 def _plain_data(value: Any) -> Any:
@@ -90,31 +94,44 @@ def _job_row(state: types.JobState) -> tuple[str, ...]:
         str(state.spec.get("endpoint", "-")),
         str(state.spec.get("dataset", "-")),
         f"{state.progress.queries:,}",
-        _number(best, ".3f"),
+        number(best, ".3f"),
         state.name or "",
+    )
+
+
+def _endpoint_row(endpoint: types.Endpoint) -> tuple[str, ...]:
+    return (
+        endpoint.id,
+        endpoint.kind or "-",
+        endpoint.model or "-",
+        spaced(endpoint.capabilities),
+        facts.price(endpoint),
+        facts.probed_at(endpoint),
     )
 
 
 def _side_row(name: str, side: types.Measured | None) -> tuple[str, ...]:
     if side is None:
         return (name, "-", "-", "-")
-    interval = f"{_number(side.low, '.3f')} to {_number(side.high, '.3f')}"
-    return (name, _number(side.accuracy, ".3f"), interval, _number(side.n, ","))
+    interval = f"{number(side.low, '.3f')} to {number(side.high, '.3f')}"
+    return (name, number(side.accuracy, ".3f"), interval, number(side.n, ","))
 
 
-def _facts(state: types.JobState, address: str) -> list[tuple[str, str]]:
-    result, made = state.result, state.progress
+def _facts(state: types.JobState, address: str, currency: str) -> Iterator[tuple[str, str]]:
+    result, made, usage = state.result, state.progress, state.usage
     queries = result.queries if result and result.queries is not None else made.queries
     seconds = result.seconds if result and result.seconds is not None else made.seconds
-    facts = [("job", f"{state.id} {state.status}")]
+    yield "job", f"{state.id} {state.status}"
     if result:
-        facts.append(("outcome", f"{result.outcome}: {result.message or ''}".rstrip(": ")))
-        facts.append(("p-value", _number(result.p_value, ".3g")))
-    facts.append(("queries", f"{queries:,}"))
-    facts.append(("time", duration(seconds) if seconds is not None else "-"))
-    facts.append(("dashboard", address))
-    return facts
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
+        yield "outcome", f"{spaced([result.outcome])}: {result.message or ''}".rstrip(": ")
+    if result and result.p_value is not None:
+        yield "p-value", number(result.p_value, ".3g")
+    yield "queries", f"{queries:,}"
+    if usage.requests or usage.recalled:
+        yield "requests", f"{usage.requests:,}, and {usage.recalled:,} remembered answers"
+        yield "tokens", f"{usage.tokens_in:,} read, {usage.tokens_out:,} written"
+        yield "cost", money(usage.cost, currency)
+    if state.scores:
+        yield "scores", f"{state.scores.rung}: {state.scores.meaning or ''}".rstrip(": ")
+    yield "time", duration(seconds) if seconds is not None else "-"
+    yield "dashboard", address

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from gradless import types
+from gradless.words import clock, duration, printable
 
 Show = Callable[[types.JobState], None]
 
@@ -82,7 +83,7 @@ def line(state: types.JobState) -> str:
 
 
 def detail(state: types.JobState) -> str:
-    """Tell queries, dev accuracy and time left.
+    """Tell queries, dev accuracy and time left, or why a job is paused and until when.
 
     Example:
         >>> made = types.JobProgress(queries=1200, budget=5000, fraction=0.24, seconds_left=75.0)
@@ -94,21 +95,16 @@ def detail(state: types.JobState) -> str:
     share = f" ({made.fraction:.0%})".replace("%", " %") if made.fraction is not None else ""
     parts = [f"{made.queries:,}{of} queries{share}"]
     if state.incumbent and state.incumbent.dev_accuracy is not None:
-        parts.append(f"dev accuracy {state.incumbent.dev_accuracy:.3f}")
-    if made.seconds_left is not None and not state.ended:
+        parts.append(f"dev {state.metric or 'accuracy'} {state.incumbent.dev_accuracy:.3f}")
+    if state.status == "paused":
+        parts.append(pause(state))
+    elif made.seconds_left is not None and not state.ended:
         parts.append(f"{duration(made.seconds_left)} left")
     return ", ".join(parts)
 
 
-def duration(seconds: float) -> str:
-    """Say a time as people do.
-
-    Example:
-        >>> duration(7.4), duration(75), duration(3 * 3600 + 120)
-        ('7 s', '1 min 15 s', '3 h 2 min')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+def pause(state: types.JobState) -> str:
+    """Tell why a job is paused and when it goes on."""
+    until = f"until {clock(state.retry_at)}" if state.retry_at else "until it is resumed"
+    reason = state.error.message if state.error else "the service gave no reason"
+    return f"{until}: {printable(reason)}"

@@ -23,9 +23,11 @@ class Change(Record):
     """A test row that the tuned prompt answers otherwise than the baseline did."""
 
     inputs: dict[str, Any] = Field(default={})
-    label: str
+    label: str  # or the target
     baseline: str
     tuned: str
+    baseline_right: float | None = None  # 0 to 1, by the report's metric
+    tuned_right: float | None = None
 
 
 class Report(Record):
@@ -43,6 +45,7 @@ class Report(Record):
     labels: list[str] = Field(default=[])
     baseline: Scored | None = None
     tuned: Scored | None = None
+    n_changed: int | None = None  # `changed` has the first of them
     changed: list[Change] = Field(default=[])
     usage: dict[str, Any] = Field(default={})
     versions: dict[str, Any] = Field(default={})

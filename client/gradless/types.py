@@ -63,14 +63,46 @@ class Method(Record):
     settings: dict[str, Any] = Field(default={}, alias="schema")
 
 
+class Metric(Record):
+    """A way to say how right a generated answer is; `settings` is the JSON schema of its own."""
+
+    name: str
+    title: str | None = None
+    summary: str | None = None
+    settings: dict[str, Any] = Field(default={}, alias="schema")
+
+
+class Probed(Record):
+    """What asking an API has shown, fact by fact; those not named here are attributes too.
+
+    Example:
+        facts = client.endpoint("hosted").probed
+        print(facts.rung, facts.rungs, facts.missing)
+    """
+
+    probed_at: datetime | None = None
+    server: str | None = None  # name and version, where told
+    context: int | None = None  # tokens that fit, where told
+    route: str | None = None  # the one that is used
+    routes: list[str] = []
+    capabilities: list[str] = []
+    rung: str | None = None  # how label scores are read off answers
+    rungs: list[str] = []  # all ways that work, best first
+    missing: dict[str, str] = {}  # what does not work -> why
+    logprobs: int | None = None  # how many likeliest tokens come back
+    noise: float | None = None  # nats: largest change of a log-probability, asked twice
+    notes: list[str] = []
+
+
 class Endpoint(Record):
-    """A model that can be called."""
+    """A model that can be called; `probed` is known of APIs only."""
 
     id: str
     kind: str | None = None
     model: str | None = None
     options: dict[str, Any] = {}
     capabilities: list[str] = []
+    probed: Probed | None = None
     built_in: bool = False
     created_at: datetime | None = None
 
@@ -84,6 +116,7 @@ class Dataset(Record):
     """Uploaded rows, checked and split."""
 
     id: str
+    task: str | None = None  # "classification" or "generation": rows with labels, or with targets
     columns: list[str] = []
     labels: list[str] = []
     n_rows: int | None = None
@@ -117,6 +150,23 @@ class JobProgress(Record):
     optimizer_share: float | None = None
 
 
+class Usage(Record):
+    """What a job has spent on APIs; `cost` is in the endpoint's currency."""
+
+    requests: int = 0
+    recalled: int = 0  # answers that were remembered, and so cost nothing
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+
+class Scores(Record):
+    """How label scores are read off an API's answers."""
+
+    rung: str
+    meaning: str | None = None
+
+
 class Baseline(Record):
     """The user's own manual prompt, scored before the search."""
 
@@ -141,7 +191,7 @@ class Incumbent(Record):
 
 
 class Measured(Record):
-    """An accuracy with its 95 % interval `low`..`high` over `n` rows."""
+    """An accuracy with its 95 % interval `low`..`high` over `n` rows, by the job's `metric`."""
 
     accuracy: float | None = None
     n: int | None = None
@@ -150,10 +200,14 @@ class Measured(Record):
 
 
 class Result(Record):
-    """Tuned against baseline on the test split; `message` says it in one sentence."""
+    """Tuned against baseline on the test split; `message` says it in one sentence.
+
+    Where `outcome` is "not_measured" there are no figures, and `message` says why.
+    """
 
     outcome: str
     message: str | None = None
+    metric: str | None = None
     baseline: Measured | None = None
     tuned: Measured | None = None
     p_value: float | None = None
@@ -165,10 +219,14 @@ class Result(Record):
 
 
 class JobState(Record):
-    """One tuning run as the service last told it."""
+    """One tuning run as the service last told it.
+
+    All its accuracies are means by `metric`: "accuracy" is the share of right labels.
+    """
 
     id: str
     status: str
+    metric: str | None = None
     name: str | None = None
     termination_reason: str | None = None
     error: Failure | None = None
@@ -178,6 +236,9 @@ class JobState(Record):
     finished_at: datetime | None = None
     runner: str | None = None
     progress: JobProgress = JobProgress()
+    usage: Usage = Usage()
+    scores: Scores | None = None
+    retry_at: datetime | None = None  # of a paused job
     baseline: Baseline | None = None
     incumbent: Incumbent | None = None
     result: Result | None = None
@@ -222,11 +283,12 @@ class Prompt(Record):
 
 
 class Prediction(Record):
-    """A label and its probabilities; `str(prediction)` is the label."""
+    """A label and its probabilities, or a text; `str(prediction)` is the one or the other."""
 
-    label: str
+    label: str | None = None
     probabilities: dict[str, float] = {}
+    text: str | None = None
     baseline: Prediction | None = None
 
     def __str__(self) -> str:
-        return self.label
+        return self.label or self.text or ""

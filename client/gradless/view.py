@@ -68,6 +68,20 @@ class JobView:
         return self.state.progress
 
     @property
+    def usage(self) -> types.Usage:
+        """Requests, remembered answers, tokens and cost, as far as the last refresh knew."""
+        return self.state.usage
+
+    @property
+    def scores(self) -> types.Scores | None:
+        return self.state.scores
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When a paused job goes on by itself; `resume()` makes it sooner."""
+        return self.state.retry_at
+
+    @property
     def baseline(self) -> types.Baseline | None:
         return self.state.baseline
 

@@ -15,6 +15,8 @@ from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 N_GENERATIONS = 4
+PAUSED_AFTER = 2  # generations, of a job whose metadata says "pause"
+RETRY_AT = "2026-11-21T14:05:10Z"
 QUERIES = 1000  # of one generation
 BUDGET = N_GENERATIONS * QUERIES
 
@@ -32,6 +34,7 @@ class World:
 
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     uploads: list[dict[str, Any]] = field(default_factory=list)
+    endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)  # statuses to answer next, in order
     breaks: list[int] = field(default_factory=list)  # events after which each stream breaks
@@ -78,11 +81,15 @@ def generation(number: int) -> dict[str, Any]:
 def events(job: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     end = "failed" if job["spec"].get("metadata", {}).get("end") == "failed" else "succeeded"
     made = [("generation", generation(n)) for n in range(1, N_GENERATIONS + 1)]
-    last = [("result", {"result": result()})] if end == "succeeded" else []
+    last = [("result", {"result": result(job)})] if end == "succeeded" else []
+    if "pause" in job["spec"].get("metadata", {}):
+        made[PAUSED_AFTER:PAUSED_AFTER] = [("status", {"paused": True}), ("status", {})]
     return [("status", {}), *made, *last, ("status", {}), ("done", {"status": end})]
 
 
-def result() -> dict[str, Any]:
+def result(job: dict[str, Any]) -> dict[str, Any]:
+    if job["spec"].get("metadata", {}).get("end") == "not_measured":
+        return {"outcome": "not_measured", "message": "Not measured on test.", "queries": BUDGET}
     return {
         "outcome": "improved",
         "message": "The tuned prompt is better.",
@@ -104,17 +111,20 @@ def public(job: dict[str, Any]) -> dict[str, Any]:
     status = "queued" if not seen else "running"
     if job["reached"] >= len(plan) - 1:
         status = plan[-1][1]["status"]
+    if seen and seen[-1][1].get("paused"):
+        status = "queued" if job.get("resumed") else "paused"
     status = "cancelled" if job["cancelled"] else status
-    failed = status == "failed"
+    reasons = {"failed": "the model is gone", "paused": "no answer from\x1b[31m the endpoint"}
+    reason = reasons.get(status)
     return {
         "object": "job",
         "id": job["id"],
         "name": job["spec"].get("name"),
         "status": status,
         "termination_reason": None,
-        "error": {"message": "the model is gone", "type": "t", "param": None, "code": None}
-        if failed
-        else None,
+        "error": {"message": reason, "type": "t", "param": None, "code": None} if reason else None,
+        "retry_at": RETRY_AT if status == "paused" else None,
+        **spending(job, number),
         "spec": job["spec"],
         "created_at": "2026-11-21T03:00:00.123456Z",
         "started_at": None,
@@ -134,7 +144,19 @@ def public(job: dict[str, Any]) -> dict[str, Any]:
         "incumbent": {"generation": number, "kind": "soft", "dev_accuracy": 0.5 + number / 10}
         if number
         else None,
-        "result": result() if status == "succeeded" else None,
+        "result": result(job) if status == "succeeded" else None,
+    }
+
+
+def spending(job: dict[str, Any], number: int) -> dict[str, Any]:
+    """Usage and scores: of a job on an API, numbers; of any other, zeros and nothing."""
+    paid = number if job["spec"].get("endpoint") == "hosted" else 0
+    usage = {"requests": 900 * paid, "recalled": 100 * paid, "tokens_in": 30_000 * paid}
+    meaning = "log-probabilities among the likeliest tokens"
+    scores = {"rung": "top", "meaning": meaning} if paid else None
+    return {
+        "usage": usage | {"tokens_out": 900 * paid, "cost": 0.00321 * paid},
+        "scores": scores,
     }
 
 
@@ -158,6 +180,7 @@ def build(world: World) -> FastAPI:
         return JSONResponse(error.body, error.status)
 
     add_lists(app, world)
+    add_endpoints(app, world)
     add_jobs(app, world)
     add_results(app, world)
     return app
@@ -198,10 +221,6 @@ def add_lists(app: FastAPI, world: World) -> None:
         presets = {"fast": {"intrinsic_dim": 50}}
         return listed([{"object": "method", "name": "bbt", "presets": presets, "schema": schema}])
 
-    @app.get("/api/endpoints")
-    async def endpoints() -> Any:
-        return listed([{"object": "endpoint", "id": "minilm", "kind": "encoder", "options": None}])
-
     @app.get("/api/datasets")
     async def datasets() -> Any:
         return listed([dataset()])
@@ -216,6 +235,61 @@ def add_lists(app: FastAPI, world: World) -> None:
         made = {"filename": file.filename, "shots": shots, "text_columns": text_columns}
         world.uploads.append(made | {"content": content})
         return dataset(id=f"up_{len(world.uploads)}", built_in=False, **made)
+
+
+def add_endpoints(app: FastAPI, world: World) -> None:
+    minilm = {"object": "endpoint", "id": "minilm", "kind": "encoder", "options": None}
+
+    @app.get("/api/endpoints")
+    async def endpoints() -> Any:
+        return listed([minilm | {"built_in": True, "probed": None}, *world.endpoints.values()])
+
+    @app.get("/api/endpoints/{endpoint_id}")
+    async def endpoint(endpoint_id: str) -> Any:
+        if endpoint_id not in world.endpoints:
+            raise Refused(404, f"no endpoint {endpoint_id}", code="no_such_endpoint")
+        return world.endpoints[endpoint_id]
+
+    @app.post("/api/endpoints", status_code=201)
+    async def add(body: dict[str, Any]) -> Any:
+        if "base_url" not in body["options"]:
+            param = "options.base_url"
+            raise Refused(422, "a text is wanted", param=param, code="bad_option")
+        facts = probed("2026-11-21T03:00:00+00:00")
+        made = {"object": "endpoint", **body, "built_in": False, "created_at": None}
+        made |= {"capabilities": facts["capabilities"], "probed": facts}
+        world.endpoints[body["id"]] = made
+        return made
+
+    @app.post("/api/endpoints/{endpoint_id}/probe")
+    async def probe(endpoint_id: str) -> Any:
+        found = await endpoint(endpoint_id)
+        found["probed"] = probed("2026-11-22T04:00:00+00:00")
+        return found
+
+    @app.delete("/api/endpoints/{endpoint_id}", status_code=204, response_class=Response)
+    async def delete(endpoint_id: str) -> None:
+        if endpoint_id == "minilm":
+            raise Refused(409, "'minilm' comes with the service", code="built_in")
+        del world.endpoints[(await endpoint(endpoint_id))["id"]]
+
+
+def probed(at: str) -> dict[str, Any]:
+    return {
+        "probed_at": at,
+        "server": "llamacpp b9999",
+        "context": 2048,
+        "route": "completions",
+        "routes": ["completions", "chat"],
+        "capabilities": ["generation", "label_probabilities", "text_prompts"],
+        "rung": "top",
+        "rungs": ["top", "samples", "of_tomorrow"],
+        "missing": {"named": "the server \x1b[31mdid not bring them back"},
+        "logprobs": 4096,
+        "noise": 0.0125,
+        "notes": ["21 requests were asked"],
+        "news": "a fact of a later version",
+    }
 
 
 def add_jobs(app: FastAPI, world: World) -> None:
@@ -248,6 +322,14 @@ def add_jobs(app: FastAPI, world: World) -> None:
         if public(found)["status"] in ("succeeded", "cancelled"):
             raise Refused(409, "already ended")
         found["cancelled"] = True
+        return public(found)
+
+    @app.post("/api/jobs/{job_id}/resume")
+    async def resume(job_id: str) -> Any:
+        found = world.find(job_id)
+        if public(found)["status"] != "paused":
+            raise Refused(409, "only a paused job can be resumed", code="not_paused")
+        found["resumed"] = True
         return public(found)
 
     @app.get("/api/jobs/{job_id}/events")

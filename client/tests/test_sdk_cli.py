@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gradless import cli, serve
 
-COMMANDS = ["serve", "tune", "jobs", "watch", "predict"]
+COMMANDS = ["serve", "tune", "jobs", "watch", "resume", "predict", "endpoints"]
 CLIENT = Path(__file__).parent.parent
 
 
@@ -33,7 +33,7 @@ def process(*words, folder, **env):
 def test_help_teaches_with_an_example(command):
     said = run(command, "--help")
     assert said.exit_code == 0
-    assert f"  gradless {command} " in said.output
+    assert f"  gradless {command}" in said.output
 
 
 def test_help_and_version():

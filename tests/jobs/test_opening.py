@@ -11,7 +11,7 @@ def test_a_process_opens_each_endpoint_once(monkeypatch):
         return ToyBackend()
 
     monkeypatch.setattr(jobs.opening, "open_backend", open_backend)
-    jobs.opening._opened.cache_clear()
+    jobs.opening.close_endpoints()
     try:
         options = {"scale": 2.0, "threads": 1}
         row = EndpointRow(id="a", kind="encoder", model="minilm", options=options)
@@ -23,4 +23,4 @@ def test_a_process_opens_each_endpoint_once(monkeypatch):
         assert jobs.opening.open_endpoint(row) is not jobs.opening.open_endpoint(other)
         assert opened == [("encoder", "minilm", options), ("encoder", "minilm", {})]
     finally:
-        jobs.opening._opened.cache_clear()
+        jobs.opening.close_endpoints()

@@ -1,22 +1,38 @@
-// @ts-check
 // Numbers as people read them: with their unit, and a dash where a number is not known.
 
 export const DASH = '–';
 const NBSP = '\u00a0';
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
-/** @typedef {number|null|undefined} Maybe */
-/** @param {(known: number) => string} write @returns {(value: Maybe) => string} */
+/** @param {(known: any) => string} write @returns {(value: any) => string} */
 const known = (write) => (value) => (value === null || value === undefined ? DASH : write(value));
 
+export const text = String;
+export const yes = (is) => (is ? 'yes' : 'no');
+export const spaced = (names) => [names].flat().join(', ').replaceAll('_', ' '); // ["text_prompts"] -> "text prompts"
+export const listed = (parts) => parts.join('; ') || DASH;
+export const sentence = (name) => spaced(name).replace(/^./, (first) => first.toUpperCase()); // "not_measured" -> "Not measured"
+export const money = known((sum) => { // 12.3456 -> "12.35", 0.0012345 -> "0.00123"
+  const digits = sum > 0 ? Math.max(2, 2 - Math.floor(Math.log10(sum))) : 2;
+  return sum.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+});
+export const number = known((n) => String(Number(n.toPrecision(3))));
+export const clock = known((iso) => new Date(iso).toLocaleTimeString('en-GB')); // "14:05:10", in the reader's time zone
+export const moment = known((iso) => new Date(iso).toLocaleString('sv-SE')); // "2026-11-21 14:05:10"
 export const count = known((n) => grouped.format(n)); // 12345 -> "12,345"
 export const percent = known((share) => `${(100 * share).toFixed(1)}${NBSP}%`); // 0.7291 -> "72.9 %"
 export const nats = known((loss) => `${loss.toFixed(3)}${NBSP}nats`);
 export const speed = known((n) => `${count(n)}${NBSP}queries/s`);
 export const pValue = known((p) => (p < 0.001 ? '< 0.001' : String(Number(p.toPrecision(2)))));
 
-/** 1, "row" -> "1 row" @param {Maybe} n @param {string} noun */
+/** 1, "row" -> "1 row" @param {number} n @param {string} noun */
 export const counted = (n, noun) => `${count(n)}${NBSP}${noun}${n === 1 ? '' : 's'}`;
+
+/** Of 10⁶ tokens: "0.1 read, 0.4 written (USD)"; null where none is known. @param {any} options of an endpoint */
+export function price({ input_price: read, output_price: written, currency = 'USD' }) {
+  const known = [[read, 'read'], [written, 'written']].filter(([sum]) => typeof sum === 'number').map((pair) => pair.join(' '));
+  return known.length ? `${known.join(', ')} (${currency})` : null;
+}
 
 /** @param {{low: number, high: number}} bounds */
 export const interval = ({ low, high }) => `${(100 * low).toFixed(1)} to ${percent(high)}`;

@@ -1,171 +1,87 @@
-// @ts-check
-// The form of a new job: choices from the API, settings from the method's schema, errors beside their field.
+// The form of a new job: choices from the API, settings from the method's schema.
 import { describe, get, getAll, post } from './api.js';
-import { $, fillSelect, h, say, show, write } from './dom.js';
-import { count } from './format.js';
-import { countsTable, setUpUpload } from './upload.js';
+import { $, fill, h, say, show, write } from './dom.js';
+import { collect, field, fillSelect, onSubmit, refill } from './form.js';
+import { count, price, spaced } from './format.js';
+import { drawCounts, setUpUpload } from './upload.js';
 
-const QUERIES = 40000; // the budget the form starts with
 const form = $('#form');
 /** @type {Record<string, any[]>} */ const all = { datasets: [], endpoints: [], methods: [] };
-const dataset = () => all.datasets.find(({ id }) => id === $('#dataset').value) ?? { columns: ['text'], labels: [], splits: {} };
-const endpoint = () => all.endpoints.find(({ id }) => id === $('#endpoint').value) ?? { kind: '', capabilities: [] };
-const method = () => all.methods.find(({ name }) => name === $('#method').value) ?? { summary: '', citation: '', presets: {}, schema: {} };
+const chosen = (name, list, key = 'id') => all[list].find((one) => one[key] === $(`#${name}`).value);
+const dataset = () => chosen('dataset', 'datasets') ?? { columns: [], labels: [], splits: {} };
+const method = () => chosen('method', 'methods', 'name') ?? { presets: {}, schema: {} };
 const standard = (name) => method().presets[$('#preset').value]?.[name] ?? method().schema.properties?.[name]?.default ?? null;
-const spaced = (names) => names.join(', ').replaceAll('_', ' ');
 
-const field = (param, label, control, hint = '') => h('div', { class: 'field', 'data-param': param },
-  h('label', { for: control.id }, label), control, ...(hint ? [h('p', { class: 'hint' }, hint)] : []));
-
-/** The input of one setting, by its JSON schema; empty means the preset's value. @param {string} name @param {any} schema */
-function control(name, schema) {
+/** The input of one setting, by its JSON schema; empty means the preset's value. @param {string} setting @param {any} schema */
+function control(setting, schema) {
   const given = { ...schema, ...schema.anyOf?.find(({ type }) => type !== 'null') };
-  const [usual, id] = [standard(name), `setting-${name}`];
+  const usual = standard(setting);
   const placeholder = usual === null ? 'none' : typeof usual === 'object' ? JSON.stringify(usual) : String(usual);
+  const shared = { id: `setting-${setting}`, name: `method.${setting}`, 'data-usual': JSON.stringify(usual), placeholder };
   const options = (given.enum ?? []).map((value) => h('option', { value }, String(value)));
-  if (given.enum) return h('select', { id, name }, h('option', { value: '' }, `${placeholder} (preset)`), ...options);
-  if (given.type === 'boolean') return h('input', { id, name, type: 'checkbox', checked: usual });
-  if (!['integer', 'number'].includes(given.type)) return h('input', { id, name, placeholder, 'data-text': given.type === 'string' });
-  return h('input', { id, name, placeholder, type: 'number', step: given.type === 'integer' ? 1 : 'any', min: given.minimum, max: given.maximum });
+  if (given.enum) return h('select', { ...shared, 'data-as': 'json' }, h('option', { value: '' }, `${placeholder} (preset)`), ...options);
+  if (given.type === 'boolean') return h('input', { ...shared, type: 'checkbox', checked: usual });
+  if (!['integer', 'number'].includes(given.type)) return h('input', { ...shared, 'data-as': given.type === 'string' ? 'text' : 'json' });
+  return h('input', { ...shared, type: 'number', step: given.type === 'integer' ? 1 : 'any', min: given.minimum, max: given.maximum });
 }
 
-/** The settings that differ from the preset. */
-function changed() {
-  const found = {};
-  const parsed = (text) => { try { return JSON.parse(text); } catch { return text; } }; // the API says what it wants
-  for (const { name, type, value, checked, defaultChecked, dataset: { text } } of $('#settings').querySelectorAll('input, select')) {
-    if (type === 'checkbox') { if (checked !== defaultChecked) found[name] = checked; }
-    else if (value !== '') found[name] = text === undefined ? parsed(value) : value;
-  }
-  return found;
-}
-
-/** @param {Record<string, any>} values */
-function setSettings(values) {
-  for (const [name, value] of Object.entries(values)) {
-    const input = document.getElementById(`setting-${name}`);
-    if (!input || value === null || JSON.stringify(value) === JSON.stringify(standard(name))) continue;
-    if (input.type === 'checkbox') input.checked = value;
-    else input.value = typeof value === 'object' ? JSON.stringify(value) : value;
-  }
-}
-
-function drawSettings() {
-  const typed = changed();
-  const known = Object.entries(method().schema.properties ?? {}).filter(([name, one]) => !['name', 'preset'].includes(name) && !('const' in one));
-  $('#settings').replaceChildren(...known.map(([name, one]) => field(`method.${name}`, name, control(name, one), one.description)));
-  setSettings(typed);
-  estimate();
-}
-
-function drawMethod() {
-  fillSelect($('#preset'), Object.keys(method().presets).map((name) => [name, name]));
-  write($('#method-hint'), `${method().summary} ${method().citation}`);
-  write($('#preset-hint'), method().schema.properties?.preset?.description ?? '');
-  drawSettings();
-}
-
-function drawEndpoint() {
-  const { kind, capabilities } = endpoint();
-  write($('#endpoint-hint'), `${kind}, takes ${spaced(capabilities)}`);
+/** Every choice as the choices before it allow; what was typed stays. */
+function draw() {
+  const typed = collect(form);
+  const endpoint = chosen('endpoint', 'endpoints') ?? { capabilities: [], options: {} };
+  const { capabilities, options } = endpoint;
   fillSelect($('#method'), all.methods.map(({ name, title, needs }) => {
     const missing = needs.filter((need) => !capabilities.includes(need));
     return [name, missing.length ? `${title} (needs ${spaced(missing)})` : title, missing.length > 0];
   }));
-  drawMethod();
+  const { presets, schema } = method();
+  fillSelect($('#preset'), Object.keys(presets).map((name) => [name, name]));
+  const known = Object.entries(schema.properties ?? {}).filter(([name, one]) => !['name', 'preset'].includes(name) && !('const' in one));
+  $('#settings').replaceChildren(...known.map(([name, one]) => field(name, control(name, one), one.description)));
+  drawCounts(dataset());
+  $('#words').replaceChildren(...dataset().labels.map((label, i) => field(label,
+    h('input', { id: `word-${i}`, name: 'task.verbalizer', 'data-key': label, value: label }))));
+  refill($('#settings'), typed);
+  refill($('#words'), typed);
+  fill(form, {
+    endpoint, method: method(), presetHint: schema.properties?.preset?.description ?? '',
+    slots: dataset().columns.map((name) => `{${name}}`).join(', '), currency: options.currency ?? 'USD', price: price(options),
+    api: 'base_url' in options, priced: ['input_price', 'output_price'].every((name) => typeof options[name] === 'number'),
+  });
+  estimate();
 }
 
-function drawDataset() {
-  const { columns, labels } = dataset();
-  const [box, usual] = [$('#template'), `{prompt} {${columns[0]}}`];
-  if (!box.value || box.value === box.dataset.usual) box.value = usual;
-  box.dataset.usual = usual;
-  $('#preview').replaceChildren(countsTable(dataset()));
-  $('#words').replaceChildren(...labels.map((label, i) => field(`task.verbalizer.${label}`, label, h('input', { id: `word-${i}`, name: label, value: label }))));
-  estimate();
+function estimate() {
+  const [train, dev] = ['train', 'dev'].map((split) => dataset().splits[split]?.rows ?? 0);
+  const { method: settings, budget } = collect(form);
+  const size = Number(settings?.population_size ?? standard('population_size'));
+  const n = Math.max(0, Math.floor(((budget?.queries ?? 0) - train - dev) / (size * train + dev)));
+  const guess = size && train ? ` About ${count(n)} generations of ${count(size)} prompts on ${count(train)} train rows each.` : '';
+  write($('#queries-hint'), `A query is one prompt on one row.${guess}`);
 }
 
 /** @param {string|null} [id] the one to choose */
 function drawDatasets(id) {
   fillSelect($('#dataset'), all.datasets.map((one) => [one.id, `${one.id} (${count(one.n_rows)} rows, ${count(one.labels.length)} labels)`]));
-  if (all.datasets.some((one) => one.id === id)) $('#dataset').value = id;
-  drawDataset();
-}
-
-function estimate() {
-  const [train, dev] = ['train', 'dev'].map((split) => dataset().splits[split]?.rows ?? 0);
-  const size = Number(changed().population_size ?? standard('population_size'));
-  const n = Math.max(0, Math.floor((Number($('#queries').value) - train - dev) / (size * train + dev)));
-  const guess = size && train ? ` About ${count(n)} generations of ${count(size)} prompts on ${count(train)} train rows each.` : '';
-  write($('#queries-hint'), `A query is one prompt on one row.${guess}`);
-}
-
-function job() {
-  const value = (id) => $(`#${id}`).value;
-  const verbalizer = Object.fromEntries([...$('#words').querySelectorAll('input')].map((input) => [input.name, input.value]));
-  return {
-    name: value('name').trim() || null, endpoint: value('endpoint'), dataset: value('dataset'),
-    task: { template: value('template'), verbalizer, baseline: value('baseline') },
-    method: { name: value('method'), preset: value('preset'), ...changed() },
-    budget: { queries: Number(value('queries')) }, seed: Number(value('seed')),
-  };
-}
-
-/** Puts the API's sentence beside the field it names, or else above the form. @param {any} error */
-function complain(error) {
-  let param = error.param ?? '';
-  const named = () => [...form.querySelectorAll('[data-param]')].find((one) => one.dataset.param === param);
-  while (param && !named()) param = param.split('.').slice(0, -1).join('.');
-  say('#problem', param ? '' : describe(error));
-  if (!param) { $('#problem').focus(); return; }
-  const input = $('input, select, textarea', named());
-  named().append(h('p', { class: 'field-error said', role: 'alert', id: 'said' }, error.message));
-  input.setAttribute('aria-invalid', 'true');
-  input.setAttribute('aria-errormessage', 'said');
-  if (input.closest('details')) input.closest('details').open = true;
-  input.focus();
-}
-
-form.addEventListener('submit', async (event) => {
-  event.preventDefault();
-  $('#submit').disabled = true;
-  form.querySelectorAll('.said').forEach((old) => old.remove());
-  form.querySelectorAll('[aria-invalid]').forEach((old) => old.removeAttribute('aria-invalid'));
-  try {
-    const { id } = await post('/api/jobs', job());
-    location.assign(`/jobs/${encodeURIComponent(id)}`);
-  } catch (error) { complain(error); }
-  $('#submit').disabled = false;
-});
-
-/** Fills the form from an earlier job. @param {any} spec */
-function repeat(spec) {
-  const set = (id, value, draw = estimate) => { $(`#${id}`).value = value ?? ''; draw(); };
-  set('endpoint', spec.endpoint, drawEndpoint);
-  set('method', spec.method.name, drawMethod);
-  if (spec.method.preset) set('preset', spec.method.preset, drawSettings);
-  setSettings(spec.method);
-  drawDatasets(spec.dataset);
-  for (const input of $('#words').querySelectorAll('input')) input.value = spec.task?.verbalizer?.[input.name] ?? input.value;
-  const { template, baseline } = spec.task ?? {};
-  Object.entries({ template, baseline, queries: spec.budget.queries, seed: spec.seed, name: spec.name }).forEach(([id, value]) => set(id, value));
+  refill(form, { dataset: all.datasets.some((one) => one.id === id) ? id : null });
+  draw();
 }
 
 async function start() {
   const asked = new URLSearchParams(location.search);
-  $('#queries').value = QUERIES;
   try {
-    await Promise.all(Object.keys(all).map(async (name) => { all[name] = await getAll(`/api/${name}`); }));
+    await Promise.all(Object.keys(all).map(async (name) => { all[name] = await getAll(`/api/${name}?limit=100`); }));
     fillSelect($('#endpoint'), all.endpoints.map(({ id }) => [id, id]));
-    drawEndpoint();
     drawDatasets(asked.get('dataset'));
+    refill(form, { endpoint: asked.get('endpoint') });
+    const { spec } = asked.has('from') ? await get(`/api/jobs/${encodeURIComponent(asked.get('from') ?? '')}`) : { spec: {} };
+    for (let choice = 0; choice < 3; choice += 1) { refill(form, spec); draw(); } // method, preset, settings: each opens the next
     show({ '#form': true });
-    if (asked.has('from')) repeat((await get(`/api/jobs/${encodeURIComponent(asked.get('from') ?? '')}`)).spec);
   } catch (error) { say('#problem', describe(error)); }
   show({ '#loading': false });
 }
 
 setUpUpload((uploaded) => { all.datasets.unshift(uploaded); drawDatasets(uploaded.id); });
-Object.entries({ dataset: drawDataset, endpoint: drawEndpoint, method: drawMethod, preset: drawSettings, queries: estimate, settings: estimate })
-  .forEach(([id, draw]) => $(`#${id}`).addEventListener('input', draw));
+form.addEventListener('input', ({ target }) => (['dataset', 'endpoint', 'method', 'preset'].includes(target.id) ? draw() : estimate()));
+onSubmit(form, async (body) => location.assign(`/jobs/${encodeURIComponent((await post('/api/jobs', body)).id)}`));
 start();

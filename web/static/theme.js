@@ -3,16 +3,14 @@
 (() => {
   const root = document.documentElement;
   const system = matchMedia('(prefers-color-scheme: dark)');
-  const current = () => root.dataset.theme || (system.matches ? 'dark' : 'light');
   const tell = () => document.dispatchEvent(new Event('themechange'));
   const kept = localStorage.getItem('theme');
   if (kept === 'light' || kept === 'dark') root.dataset.theme = kept;
   system.addEventListener('change', tell);
-  addEventListener('DOMContentLoaded', () => {
-    document.getElementById('theme')?.addEventListener('click', () => {
-      root.dataset.theme = current() === 'dark' ? 'light' : 'dark';
-      localStorage.setItem('theme', root.dataset.theme);
-      tell();
-    });
-  });
+  addEventListener('DOMContentLoaded', () => document.getElementById('theme').addEventListener('click', () => {
+    const dark = root.dataset.theme ? root.dataset.theme === 'dark' : system.matches;
+    root.dataset.theme = dark ? 'light' : 'dark';
+    localStorage.setItem('theme', root.dataset.theme);
+    tell();
+  }));
 })();

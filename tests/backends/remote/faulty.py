@@ -17,7 +17,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, ClassVar
 
@@ -129,11 +129,11 @@ class Faulty:
         return {"object": "list", "data": [{"id": "toy", "object": "model", "created": 0}]}
 
     async def _read(self) -> dict[str, Any]:
-        return asdict(self.counters)
+        return vars(self.counters)
 
     async def _write(self, request: Request) -> dict[str, Any]:
         self.set(Plan(**await request.json()))
-        return asdict(self.plan)
+        return vars(self.plan)
 
     async def _serve(self, request: Request, model: Any) -> Response:
         body = await request.body()

@@ -9,7 +9,7 @@ class Plain:
 
     def __init__(self, handle, tls=None):
         self._handle, self._tls = handle, tls
-        self.connections = 0
+        self.connections = self.ended = 0
         self._loop = asyncio.new_event_loop()
 
     def __enter__(self):
@@ -38,6 +38,10 @@ class Plain:
             pass
         finally:
             writer.transport.abort()
+            self._loop.call_later(0.001, self._count_end)
+
+    def _count_end(self):
+        self.ended += 1
 
     async def _end(self):
         self._server.close()

@@ -95,14 +95,6 @@ def test_a_trial_that_was_called_off_leaves_room_for_another(breaker, clock):
     assert breaker.lets_pass
 
 
-def test_it_is_doubtful_for_a_while_after_a_failure(breaker, clock):
-    assert not breaker.is_doubtful
-    fail(breaker, clock)
-    assert breaker.is_doubtful
-    clock.now += COOL
-    assert not breaker.is_doubtful
-
-
 def test_it_can_be_opened_at_once(breaker, clock):
     breaker.trip(600, "answered 429, to be left alone for 600 seconds")
     clock.now += 599

@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from backends.base import BackendRefused, BackendUnavailable, Usage
@@ -111,7 +112,8 @@ def test_too_many_requests_never_fail_a_job(server, asked):
 
 
 def test_who_waits_is_woken_when_a_pause_ends(server, connect):
-    server.set(Plan(["429-after"]))
+    """The pause is shorter than the time after which the failed one comes back."""
+    server.set(Plan(["503"]))
     pool = connect(server.url, concurrency=1)
     with ThreadPoolExecutor(4) as threads:
         answers = threads.map(lambda n: pool.send([question(n)]), range(4))
@@ -254,9 +256,11 @@ def test_a_limit_of_64_is_found(connect):
         assert refused <= 200
 
 
-def test_the_server_tells_its_counters_over_http(server, connect):
+def test_the_server_is_read_and_set_over_http(server, connect):
     pool = connect(server.url)
+    root = server.url.removesuffix("/v1")
+    httpx.put(f"{root}/control", json={"faults": ["reset"]}, trust_env=False)
     pool.send([question(n) for n in range(3)])
-    status, told = pool.ask("GET", "/control")
-    assert (status, told["billed"]) == (200, 3)
+    told = httpx.get(f"{root}/control", trust_env=False).json()
+    assert (told["billed"], told["faults"]) == (3, {"reset": 3, "ok": 3})
     eventually(lambda: server.counters.in_flight == 0)

@@ -17,6 +17,7 @@ from backends.remote.money import Prices
 from backends.remote.pool import Malformed, Request, answer_key
 from tests.backends.remote import faulty
 from tests.backends.remote.conftest import WORDS, chat_question, likeliest, question, right
+from tests.backends.remote.plain import Plain
 from tests.backends.remote.wallet import Spent, Wallet
 from tests.conftest import eventually
 
@@ -253,7 +254,22 @@ def test_connections_are_kept_and_closed(server, connect):
     eventually(lambda: not faulty.Connections.open)
 
 
-def test_no_descriptor_is_left_over(server, connect):
+def test_a_connection_that_the_server_has_ended_is_not_used_again(connect):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+    with Plain(answer) as plain:
+        pool = connect(f"http://127.0.0.1:{plain.port}/v1", attempts=1)
+        for ended in range(1, 4):
+            request = Request("completions", {}, lambda said: said, 1, 1, sample=ended)
+            assert pool.send([request]) == [{}]
+            eventually(lambda: plain.ended == ended)  # noqa: B023
+
+
+def test_no_descriptor_and_no_thread_is_left_over(server, connect):
+    threads = set(threading.enumerate())
+
     def once():
         pool = connect(server.url)
         pool.send([question(n) for n in range(20)])
@@ -262,3 +278,4 @@ def test_no_descriptor_is_left_over(server, connect):
         return len(list(Path("/proc/self/fd").iterdir()))
 
     assert once() == once() == once()
+    assert set(threading.enumerate()) <= threads

@@ -79,7 +79,7 @@ def test_llama_cpp_what_the_probe_finds(llama):
     assert facts["whole_vocabulary"]
     assert (facts["choice"], facts["n"], facts["seed"]) == ("grammar", 4, True)
     assert facts["noise"] < CLOSE
-    assert facts["context"] == 512
+    assert facts["context"] == 2048
     assert facts["missing"]["sequence"].startswith("ignored: ")
     assert Capability.VOCABULARY in facts["capabilities"]
 
