@@ -20,7 +20,7 @@ from backends.words import likeliest, whole_words
 
 _CACHED_TEXTS = 65_536
 _CACHED_LABELS = 4_096
-_RANKED_TOGETHER = 256  # queries: their scores of all words take some 100 MB
+_RANKED_TOGETHER = 64  # queries: their scores of all words take some 50 MB
 
 
 class Encoder:

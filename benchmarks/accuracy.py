@@ -62,11 +62,17 @@ def measure(
 
 
 def tune(
-    backend: Encoder, task: Task, split: Split, method: Method, budget: int, seed: int
+    backend: Encoder,
+    task: Task,
+    split: Split,
+    method: Method,
+    budget: int,
+    seed: int,
+    baseline: str = "",
 ) -> Tuned:
-    """A whole search without a service, for as many train and dev queries."""
+    """A whole search without a service; `baseline` is the manual prompt it may start from."""
     meter = Meter(backend, budget)
-    search = method.search(Problem(backend, task, split, "", seed), meter)
+    search = method.search(Problem(backend, task, split, baseline, seed), meter)
     start = time.perf_counter()
     incumbent = None
     for generation in search.run(search.start()):

@@ -63,7 +63,7 @@ COMPARISONS = {
         },
         ("sst-2", "agnews", "trec"),
         (13, 21, 42),
-        10_000,
+        6_000,
         500,
     ),
 }
@@ -98,7 +98,7 @@ def _run(
     found: Prompt = prompt
     if contender not in PROMPTS:
         method = _method(comparison.methods[contender])
-        tuned = tune(backend, task, split, method, comparison.budget, seed)
+        tuned = tune(backend, task, split, method, comparison.budget, seed, benchmark.manual)
         found, queries = tuned.prompt, tuned.queries
     seconds = time.perf_counter() - start
     before, after = _on_test(backend, task, split, [TextPrompt(""), found])
@@ -168,6 +168,7 @@ def _interval(gains: list[float]) -> str:
 
 def _note(comparison: Comparison) -> str:
     return (
+        "Every search is told the manual prompt, which GrIPS starts from. "
         f"16-shot splits of the seeds {', '.join(map(str, comparison.seeds))}; each search spends "
         f"at most {comparison.budget:,} train and dev queries; {comparison.test_rows} test rows a "
         "set; the means are over seeds, the interval over all runs, p by exact McNemar against no "

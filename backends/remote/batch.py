@@ -81,8 +81,15 @@ class Batch:
 
     async def _answer(self, key: str, request: Request[Any]) -> Any:
         try:
+            return await self._attempt(key, request)
+        except Failure as failure:  # only now: what counts attempts costs as much as a request
+            failed: Failure | None = failure
+        try:
             async for attempt in backoff(self._may_retry, self._attempts):
                 with attempt:
+                    if failed is not None:
+                        first, failed = failed, None
+                        raise first
                     return await self._attempt(key, request)
         except Failure as failure:
             last = str(failure)

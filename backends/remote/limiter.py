@@ -1,8 +1,8 @@
 """How many requests one replica bears at a time, found by trying. A state machine: sends nothing.
 
 The level doubles with every round of answers until one is refused, as TCP's slow start does.
-Then the level of the refusal is remembered as the wall: up to a tenth below the level comes back
-at once, from there it rises by one a round, and well above, where no wall was, it doubles again.
+Then the level of the refusal is remembered as the wall: up to a little below it the level comes
+back at once, from there it rises by one a round, and well above, where no wall was, it doubles.
 """
 
 import random
@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 
 START = 4.0  # requests in flight at first
-GENTLE = 0.9  # of the wall: where the level goes when it has been touched
+GENTLE = 0.05  # of the wall: by so much the level goes below it when it has been touched,
+LEAST = 2.0  # and by so many requests at least
 HARD = 0.5  # of the wall: where it goes when the gentle cut has not helped
 BEYOND = 1.25  # of the wall: from here on it has moved
 SHORTEST, LONGEST = 0.05, 5.0  # seconds of a pause that the server has not asked for
@@ -65,7 +66,8 @@ class Limiter:
         self._refused_since = None
         if self.in_flight <= self._level / 2:
             return  # the level is not in use, so the answer does not prove it
-        near = GENTLE * self._wall <= self._level <= BEYOND * self._wall
+        below = max(LEAST, GENTLE * self._wall)
+        near = self._wall - below <= self._level <= BEYOND * self._wall
         self._level = min(float(self._most), self._level + (1 / self._level if near else 1.0))
 
     def refused(self, began: float, wait: float | None = None) -> None:
@@ -82,7 +84,8 @@ class Limiter:
             return
         helped = self._wall == float("inf") or self._answers >= self._level
         self._wall = max(1.0, min(self._level, float(self.in_flight)))
-        self._level = max(1.0, self._wall * (GENTLE if helped else HARD))
+        below = max(LEAST, GENTLE * self._wall) if helped else HARD * self._wall
+        self._level = max(1.0, self._wall - below)
         if self._answers == 0:
             self._in_vain += 1
             if wait is None:

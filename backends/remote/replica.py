@@ -12,7 +12,7 @@ from backends.base import BackendError, BackendRefused
 from backends.remote import hosts, waits
 from backends.remote.breaker import Breaker
 from backends.remote.limiter import Limiter
-from backends.remote.wire import CheckedTransport, http
+from backends.remote.wire import Broken, CheckedTransport, http
 
 _NO_KEY = "none"  # servers that want no key take any
 _LONGEST = 300  # characters of a server's own message that are passed on
@@ -65,7 +65,8 @@ class Replica:
         self._key = key
         self._patience = patience
         self._clock = clock
-        transport = CheckedTransport(timeout, allow_private)
+        self._path = parts.path.rstrip("/")
+        self._transport = transport = CheckedTransport(timeout, allow_private)
         self._client = AsyncOpenAI(
             base_url=self.address,
             api_key=key or _NO_KEY,
@@ -147,19 +148,38 @@ class Replica:
         Nothing is raised here, since the client's errors hold the request, with the key, and an
         error that is raised while another is handled keeps that one for good.
         """
-        url = self._root + path if path.startswith("/") else "/" + path
         try:
-            if method == "GET":
-                response = await self._client.get(url, cast_to=http.Response)
-            else:
-                response = await self._client.post(url, cast_to=http.Response, body=body)
+            if answer := await self._again(method, path, body):
+                return answer
+            response = await self._first(method, path, body)
         except APIStatusError as error:
             response = error.response
         except APIConnectionError as error:
             return self.scrub(str(error.__cause__ or error))
+        except Broken as error:
+            return self.scrub(str(error))
         except BackendError as error:
             return error
         return Answer(response.status_code, response.headers, response.content)
+
+    async def _first(self, method: str, path: str, body: Mapping[str, Any] | None) -> http.Response:
+        url = self._root + path if path.startswith("/") else "/" + path
+        if method == "GET":
+            return await self._client.get(url, cast_to=http.Response)
+        return await self._client.post(url, cast_to=http.Response, body=body)
+
+    async def _again(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer | None:
+        """As the client has asked on this path before; None: it has not."""
+        if method != "POST" or body is None:
+            return None
+        target = path if path.startswith("/") else f"{self._path}/{path}"
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        found = await self._transport.again(target, content)
+        if found is None:
+            return None
+        head, content = found
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+        return Answer(head.status_code, headers, content)
 
     def _learn(self, began: float, answer: Answer, tokens: int) -> None:
         if answer.status == _TOO_MANY or answer.status == _OVERLOADED:

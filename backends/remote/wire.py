@@ -36,8 +36,36 @@ _CHUNK = 2**16  # bytes read at once
 _HEADERS = {b"accept", b"authorization", b"content-length", b"content-type", b"host", b"user-agent"}
 
 
+class Broken(Exception):
+    """A request that got no whole answer; `kind` is httpx's exception for it."""
+
+    def __init__(self, kind: type[http.TransportError], what: str) -> None:
+        super().__init__(what)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a server is told: the client's request, down to the bytes."""
+
+    url: http.URL
+    method: str
+    headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)  # the key is among them
+    content: bytes = field(repr=False)
+
+    def saying(self, content: bytes) -> "Told":
+        """The same with another content."""
+        kept = [(name, value) for name, value in self.headers if name.lower() != b"content-length"]
+        length = (b"content-length", str(len(content)).encode())
+        return Told(self.url, self.method, (*kept, length), content)
+
+
 class CheckedTransport(http.AsyncBaseTransport):
-    """Requests to one server, each on a connection of its own while it lasts."""
+    """Requests to one server, each on a connection of its own while it lasts.
+
+    A client spends more time on putting a request together than all the rest takes. So the first
+    one of each path is remembered, and `again` sends others that differ in their content alone.
+    """
 
     def __init__(self, timeout: float, allow_private: bool) -> None:
         """`timeout`: seconds from the wish to connect to the last byte of the answer."""
@@ -45,24 +73,45 @@ class CheckedTransport(http.AsyncBaseTransport):
         self._allow_private = allow_private
         self._idle: list[_Line] = []
         self._tls: ssl.SSLContext | None = None
+        self._seen: dict[str, Told] = {}  # POST requests, by their path
 
     async def handle_async_request(self, request: http.Request) -> http.Response:
         """As httpx: raises its ConnectError, ReadTimeout, ReadError or RemoteProtocolError."""
         content = await request.aread()
+        told = Told(request.url, request.method, _let_through(request.headers.raw), content)
+        if told.method == "POST":
+            self._seen[told.url.path] = told
+        try:
+            head, body = await self._carry(told)
+        except Broken as broken:
+            raise broken.kind(str(broken), request=request) from None
+        return http.Response(head.status_code, headers=list(head.headers), content=body)
+
+    async def again(self, path: str, content: bytes) -> tuple[h11.Response, bytes] | None:
+        """The answer to a POST on a path that the client has used before; None: it has not.
+
+        Raises:
+            Broken: there is no whole answer.
+        """
+        if (seen := self._seen.get(path)) is None:
+            return None
+        return await self._carry(seen.saying(content))
+
+    async def _carry(self, told: Told) -> tuple[h11.Response, bytes]:
         connecting = True
         try:
             async with asyncio.timeout(self._timeout):
-                line = self._rested() or await self._connect(request.url)
+                line = self._rested() or await self._connect(told.url)
                 connecting = False
-                return await self._exchange(line, request, content)
+                return await self._exchange(line, told)
         except TimeoutError:
             what = f"no answer within {self._timeout:g} seconds"
-            raise http.ReadTimeout(what, request=request) from None
+            raise Broken(http.ReadTimeout, what) from None
         except h11.RemoteProtocolError as error:
-            raise http.RemoteProtocolError(f"broken answer: {error}", request=request) from None
+            raise Broken(http.RemoteProtocolError, f"broken answer: {error}") from None
         except OSError as error:
             kind = http.ConnectError if connecting else http.ReadError
-            raise kind(error.strerror or str(error), request=request) from None
+            raise Broken(kind, error.strerror or str(error)) from None
 
     async def aclose(self) -> None:
         for line in self._idle:
@@ -70,11 +119,9 @@ class CheckedTransport(http.AsyncBaseTransport):
         self._idle.clear()
         await asyncio.sleep(0)  # the loop lets go of the sockets in its next round
 
-    async def _exchange(
-        self, line: "_Line", request: http.Request, content: bytes
-    ) -> http.Response:
+    async def _exchange(self, line: "_Line", told: Told) -> tuple[h11.Response, bytes]:
         try:
-            head, body = await line.exchange(request, content)
+            head, body = await line.exchange(told)
         except BaseException:
             line.close()
             raise
@@ -82,7 +129,7 @@ class CheckedTransport(http.AsyncBaseTransport):
             self._idle.append(line)
         else:
             line.close()
-        return http.Response(head.status_code, headers=list(head.headers), content=body)
+        return head, body
 
     def _rested(self) -> "_Line | None":
         """The connection used last, unless the server has ended it meanwhile."""
@@ -121,12 +168,10 @@ class _Line:
     state: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT))
     used_at: float = 0.0  # of the monotonic clock
 
-    async def exchange(self, request: http.Request, content: bytes) -> tuple[h11.Response, bytes]:
+    async def exchange(self, told: Told) -> tuple[h11.Response, bytes]:
         """One request sent, one answer read to its end."""
-        head = h11.Request(
-            method=request.method, target=request.url.raw_path, headers=_told(request.headers.raw)
-        )
-        parts = [head, h11.Data(data=content), h11.EndOfMessage()]
+        head = h11.Request(method=told.method, target=told.url.raw_path, headers=list(told.headers))
+        parts = [head, h11.Data(data=told.content), h11.EndOfMessage()]
         self.writer.write(b"".join(self.state.send(part) or b"" for part in parts))
         await self.writer.drain()
         while not isinstance(answer := await self._event(), h11.Response):
@@ -162,5 +207,5 @@ class _Line:
         return event
 
 
-def _told(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    return [(name, value) for name, value in headers if name.lower() in _HEADERS]
+def _let_through(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((name, value) for name, value in headers if name.lower() in _HEADERS)

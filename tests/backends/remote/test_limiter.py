@@ -93,7 +93,7 @@ def test_requests_refused_together_cut_once():
     clock.now += 1
     for _ in range(4):
         level.refused(began=clock.now - 1)
-    assert level.level == pytest.approx(4 * limiter.GENTLE)
+    assert level.level == pytest.approx(4 - limiter.LEAST)
 
 
 def test_a_cut_that_has_not_helped_is_followed_by_a_hard_one():
