@@ -21,7 +21,7 @@ from optimizers import samme
 Wrong: TypeAlias = NDArray[np.bool_]  # shape (n_rows,), train rows first
 
 ORDER, WORDS = 0, 1  # streams of random numbers
-TOGETHER = 256  # rows asked in one call: thousands of words for each of them
+TOGETHER = 64  # rows asked in one call: each is told thousands of words
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,9 +43,9 @@ def new_endpoint(id_: str, kind: str, model: str, options: dict[str, Any]) -> En
     variable = options.get("key_variable")
     if variable is not None and not KEY_VARIABLE.fullmatch(variable):
         raise BadKeyVariable(
-            f"key_variable={variable!r}: wanted the name of an environment variable that ends in "
-            "_KEY or _TOKEN and does not begin with GRADLESS_; the key itself stays in the "
-            "service's environment"
+            "key_variable is not what it should be: wanted the name of an environment variable "
+            "that ends in _KEY or _TOKEN and does not begin with GRADLESS_; the key itself stays "
+            "in the service's environment, and what was given is not repeated here"
         )
     for url in options.get("base_url", "").split(","):
         _check_address(url.strip())

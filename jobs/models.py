@@ -169,7 +169,7 @@ class PromptRow(SQLModel, table=True):
     train_loss: float | None  # null: not a finite number
     dev_loss: float | None
     dev_accuracy: float
-    kind: str  # "text" or "soft"
+    kind: str  # "text", "soft" or "ensemble"
     text: str | None = None  # of a text prompt, for lists that leave `content` where it is
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # prompts.dumps
     nearest_words: list[Any] | None = _json(nullable=True)  # pairs: word, cosine

@@ -45,16 +45,19 @@ def candidates(texts: Sequence[str], labels: Sequence[str], wanted: Wanted) -> C
     A text is cut into clauses at punctuation, symbols (emoji are symbols) and line ends, and a
     clause into words: runs of letters, marks and digits in small letters, apostrophes and hyphens
     inside them included; in scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese)
-    each sign is a word and phrases are written without spaces. Words that stand `min_count` times
-    are kept; where two neighbors have PMI = ln(P(ab) / (P(a) P(b))) of `min_pmi` or more they
-    belong together. What hangs together so, cut after `max_n` words, is a phrase, and those that
-    stand `min_count` times are candidates, by falling frequency (equal ones in their order).
+    each sign is a word and phrases are written without spaces. Two neighbors that stand so
+    `min_count` times belong together if PMI = ln(P(ab) / (P(a) P(b))) is `min_pmi` or more. What
+    hangs together, cut after `max_n` words, is a phrase, a word alone too, and those that stand
+    `min_count` times are candidates, by falling frequency (equal ones in their order).
 
     Where that is fewer than `size`, first `min_count` is lowered step by step to 1, then single
     words are added, by frequency, then the words of the label names; then there are fewer.
 
     Unlike the paper, which needs a large corpus, the thresholds give way: 16 sentences a label
     rarely hold 20 words that stand five times.
+
+    Raises:
+        ValueError: neither a text nor a label holds a word.
     """
     clauses = [clause for text in texts for clause in _clauses(text)]
     found: dict[str, int] = {}  # phrase -> the threshold at which it came in
@@ -62,6 +65,8 @@ def candidates(texts: Sequence[str], labels: Sequence[str], wanted: Wanted) -> C
         if len(found) == wanted.size:
             break
         found.setdefault(phrase, threshold)
+    if not found:
+        raise ValueError("no word to build a prompt of: the train texts hold no letter or digit")
     return Candidates(tuple(found), min(found.values()))
 
 

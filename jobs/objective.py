@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Query
+from jobs.answering import Scorer, label_scores
 from jobs.metrics import Metric
 from jobs.prompts import Prompt
 from jobs.task import Example, Task
@@ -19,12 +20,6 @@ LossName: TypeAlias = Literal["ce", "hinge", "accuracy"]
 Told: TypeAlias = Literal["ce", "hinge", "accuracy", "gap", "answer"]  # what an optimizer may hear
 
 MARGIN = 2.0  # of the hinge loss, for every dataset (BBT, utils.py)
-
-
-class Scorer(Protocol):
-    """Anything that answers queries: a backend, or a meter around one."""
-
-    def score(self, queries: Sequence[Query], labels: Sequence[str]) -> Array: ...
 
 
 @runtime_checkable
@@ -133,7 +128,8 @@ class Objective:
 
     def _chosen(self, pairs: Sequence[tuple[Prompt, Example]]) -> Scored:
         """The likeliest label of each example."""
-        scores = self.scorer.score(self._queries(pairs), self.task.words)
+        asked = [(prompt, example.inputs) for prompt, example in pairs]
+        scores = label_scores(self.scorer, self.task, asked)
         labels = self.task.labels
         number = {label: i for i, label in enumerate(labels)}
         targets = np.array([number[example.label] for _, example in pairs], dtype=np.intp)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobs import prompts
+from jobs.answering import n_queries
 from jobs.meter import BudgetSpent, Meter
 from jobs.models import Status
 from jobs.objective import Objective, finite
@@ -36,7 +37,8 @@ def report(work: Work, incumbent: Incumbent) -> Ending:
     """
     work.ledger.held_requests = 0
     test = list(work.split.test)
-    meter = Meter(work.backend, 2 * len(test), between=work.look_up)
+    most = len(test) * (1 + n_queries(incumbent.prompt))
+    meter = Meter(work.backend, most, between=work.look_up)
     objective = Objective(work.task, meter, test, work.search.dev.loss)
     asked = [TextPrompt(work.spec.task.baseline), incumbent.prompt]
     try:

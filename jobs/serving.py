@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from backends.base import Generates
 from jobs import prompts
+from jobs.answering import label_scores
 from jobs.models import EndpointRow
 from jobs.objective import probabilities
 from jobs.opening import open_endpoint
@@ -46,11 +47,11 @@ def answer(served: Served, inputs: Sequence[Mapping[str, str]]) -> list[Answer]:
     """
     task, backend = served.task, open_endpoint(served.endpoint)
     prompt = prompts.loads(served.kind, served.content)
-    queries = [task.query(prompt, each) for each in inputs]
     if task.metric is not None:
         assert isinstance(backend, Generates)  # the job was admitted for it
+        queries = [task.query(prompt, each) for each in inputs]
         return [Answer(text=text) for text in backend.generate(queries, max_tokens=task.max_tokens)]
-    scores = backend.score(queries, task.words)
+    scores = label_scores(backend, task, [(prompt, each) for each in inputs])
     return [
         Answer(
             task.labels[int(row.argmax())],

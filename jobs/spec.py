@@ -75,7 +75,9 @@ class JobSpec(Spec):
     endpoint: Name = Field(description="id of an endpoint", examples=["minilm"])
     dataset: Name = Field(description="id of a dataset", examples=["tickets"])
     task: TaskSpec = TaskSpec()
-    method: AnyMethod
+    method: AnyMethod = Field(
+        description="a method and its settings, as GET /api/methods lists them, or its name alone"
+    )
     budget: Budget
     seed: int = Field(0, ge=0, lt=2**32)
     cache: CacheMode = Field(

@@ -41,7 +41,8 @@ class Work:
         """Keeps the price of the final report within the walls of tokens and cost."""
         asked = self.ledger.spent.requests + self.ledger.recalled
         per_query = math.ceil(asked / max(1, self.meter.spent))
-        self.ledger.held_requests = 2 * len(self.split.test) * per_query
+        per_row = 1 + self.spec.method.queries_per_input
+        self.ledger.held_requests = per_row * len(self.split.test) * per_query
 
 
 def make_ready(

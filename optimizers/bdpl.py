@@ -47,7 +47,8 @@ class BDPL:
     of the I that did not fail, and their mean as the baseline, the gradient is
     1 / (I - 1) sum_k (L_k - mean) d ln P_k (the paper's estimator), which is unbiased: it equals
     the leave-one-out form. It is cut to norm 3 and handed to Adam. The arg-max prompt is one more
-    trial, and the `choice`; it is not learned from.
+    trial; it is not learned from, and is the `choice` once there has been a step: before, all
+    words are equal.
 
     Unlike the paper, p is the softmax of logits: d ln P_k / d logits = onehot - p, where the
     paper divides by p and projects on the simplex, so that a probability becomes 0 and the
@@ -111,7 +112,7 @@ class BDPL:
         told = replace(
             state,
             generation=state.generation + 1,
-            favorite=drawn.favorite if sound[drawn.favorite] else None,
+            favorite=drawn.favorite if state.n_steps and sound[drawn.favorite] else None,
         )
         heard = drawn.draws[sound[drawn.draws]]
         if len(heard) < 2 or np.ptp(means[heard]) == 0.0:

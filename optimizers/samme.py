@@ -75,7 +75,8 @@ def verbalizers(
 ) -> Verbalizers:
     """One word of each label's list, in every way; for two labels swapped as well.
 
-    Where that is more than `most`, so many of them at random, the best words' among them.
+    Where that is more than `most`, so many of them at random, the best words' among them. None
+    has a word twice.
     """
     n_ways = math.prod(len(words) for words in lists)
     if n_ways == 0:
@@ -86,6 +87,8 @@ def verbalizers(
         drawn = [random.choice(words, most - 1) for words in lists]
         first = [[words[0]] for words in lists]
         ways = np.hstack([first, drawn]).astype(np.intp).T
+    ordered = np.sort(ways, axis=1)
+    ways = ways[(ordered[:, 1:] != ordered[:, :-1]).all(axis=1)]
     return np.concatenate([ways, ways[:, ::-1]]) if len(lists) == 2 else ways
 
 

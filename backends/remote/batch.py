@@ -41,6 +41,7 @@ class Batch:
         self._error: Exception | None = None
         self._workers: list[asyncio.Task[None]] = []
         self._sending: set[asyncio.Task[Any] | None] = set()
+        self._settled = asyncio.Event()  # set, and replaced, whenever a request is
 
     async def run(self, jobs: Jobs, most: int) -> dict[str, Any]:
         """What was read off the answers, by key, with at most so many in flight.
@@ -111,7 +112,7 @@ class Batch:
 
     async def _exchange(self, replica: Replica, key: str, request: Request[Any]) -> Any:
         most = request.most(self._prices)
-        self._account.reserve(most)
+        await self._reserve(most)
         worker = asyncio.current_task()
         self._sending.add(worker)
         spent, kept = _NOTHING, None
@@ -131,3 +132,16 @@ class Batch:
         finally:
             self._sending.discard(worker)
             self._account.settle(most, spent, kept)
+            over, self._settled = self._settled, asyncio.Event()
+            over.set()
+
+    async def _reserve(self, most: Usage) -> None:
+        """Near a wall, waits for what is under way: most requests cost less than they could."""
+        while self._error is None:
+            try:
+                return self._account.reserve(most)
+            except Exception:
+                if not self._sending:
+                    raise
+            await self._settled.wait()
+        raise asyncio.CancelledError

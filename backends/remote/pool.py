@@ -86,7 +86,8 @@ class Pool:
             Exception: whatever `account.reserve` raised; what was in flight has been settled.
         """
         account = self.account or _Nobody()
-        keys = [answer_key(self._model, r.route, r.body, r.sample) for r in requests]
+        where = [replica.address for replica in self._replicas]
+        keys = [answer_key(where, self._model, r.route, r.body, r.sample) for r in requests]
         jobs = dict(zip(keys, requests, strict=True))
         answers = _read(jobs, account.recall(list(jobs)))
         left = {key: request for key, request in jobs.items() if key not in answers}

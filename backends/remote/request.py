@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -33,9 +33,14 @@ class Request(Generic[T]):
         return Usage(1, self.tokens_in, self.tokens_out, cost)
 
 
-def answer_key(model: str, route: str, body: Mapping[str, Any], sample: int) -> str:
-    """The same for the same question, and for no other: SHA-256, hexadecimal."""
-    question = [model, route, body, sample]
+def answer_key(
+    where: Sequence[str], model: str, route: str, body: Mapping[str, Any], sample: int
+) -> str:
+    """The same for the same question, and for no other: SHA-256, hexadecimal.
+
+    `where` is asked: two servers may give one name to different models.
+    """
+    question = [sorted(where), model, route, body, sample]
     canonical = json.dumps(question, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -78,6 +78,11 @@ class Method(Spec):
         """What a budget must hold besides the baseline's queries."""
         return self.generation_queries(n_train, n_dev)
 
+    @property
+    def queries_per_input(self) -> int:
+        """What the prompts that this method finds cost when they answer, at most."""
+        return 1
+
     def needs_labels(self) -> bool:
         """Whether these settings learn from labels, which a task with a metric has not."""
         return self.labels_only

@@ -81,7 +81,7 @@ class PromptBoosting(Method):
         10, ge=1, le=10, description="how many neutral templates, where none are given"
     )
     top_words: int = Field(
-        3_000, ge=2, le=100_000, description="likeliest words asked of the model for each row"
+        10_000, ge=2, le=100_000, description="likeliest words asked of the model for each row"
     )
     kept_words: int = Field(
         1_000,
@@ -103,9 +103,18 @@ class PromptBoosting(Method):
     n_learners: int = Field(200, ge=1, le=1000, description="most learners in the ensemble")
     learning_rate: float = Field(1.0, gt=0, le=10, description="of boosting: scales the weights")
 
+    @property
+    def queries_per_input(self) -> int:
+        """One for each different template of the ensemble."""
+        return len(self.templates) or self.n_templates
+
     def generation_queries(self, n_train: int, n_dev: int) -> int:
         """One template on every row; boosting itself asks nothing."""
         return n_train + n_dev
+
+    def least_queries(self, n_train: int, n_dev: int) -> int:
+        """All templates: what the whole search costs, and no more."""
+        return (len(self.templates) or self.n_templates) * (n_train + n_dev)
 
     def search(self, problem: Problem, meter: Meter) -> Boosting:
         """Raises ValueError where a template names a column that the rows do not have."""

@@ -44,6 +44,18 @@ class Race(Method):
     loss: LossName = Field("ce", description="what they are compared by on dev")
 
     @model_validator(mode="after")
+    def _comparable(self) -> Self:
+        """A vote has no cross-entropy: PromptBoosting counts its errors, whatever the loss is."""
+        votes = [each.title for each in self.methods if each.queries_per_input > 1]
+        if votes and self.loss != "accuracy":
+            raise PydanticCustomError(
+                "not_comparable",
+                "{method} can only be compared by errors; wanted loss 'accuracy', got '{loss}'",
+                {"method": votes[0], "loss": self.loss},
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_writer(self) -> Self:
         named = sorted({each.writer_endpoint for each in self.methods} - {""})
         if len(named) > 1:
@@ -68,6 +80,10 @@ class Race(Method):
     def least_queries(self, n_train: int, n_dev: int) -> int:
         """One generation of every contender."""
         return sum(each.generation_queries(n_train, n_dev) for each in self.methods)
+
+    @property
+    def queries_per_input(self) -> int:
+        return max(each.queries_per_input for each in self.methods)
 
     def needs_labels(self) -> bool:
         return any(each.needs_labels() for each in self.methods)

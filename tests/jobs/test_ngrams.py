@@ -29,6 +29,11 @@ def test_the_threshold_is_pmi_in_nats(min_pmi, whole):
     assert ("a b" in words(*texts, min_pmi=min_pmi, size=1)) == whole
 
 
+def test_a_rare_neighbor_does_not_hide_a_phrase():
+    texts = ["new york", "new york", "new york rarely"]
+    assert candidates(texts, LABELS, Wanted(1, min_count=3, min_pmi=0.0)).words == ("new york",)
+
+
 def test_long_runs_are_cut():
     assert words("a b c d e f g", min_pmi=-9, max_n=3, size=3) == ("a b c", "d e f", "g")
     assert words("a b c", min_pmi=-9, max_n=1, size=9)[:3] == ("a", "b", "c")
@@ -79,6 +84,8 @@ def test_marks_belong_to_their_letters():
 def test_texts_without_words():
     assert candidates(["👍", "?!"], LABELS, Wanted(9)).words == ("order", "status", "refund")
     assert candidates([], ["👍", "👎"], Wanted(9)) == Candidates(("👍", "👎"), 0)
+    with pytest.raises(ValueError, match="no word to build a prompt of"):
+        candidates(["👍", "?!"], [], Wanted(9))
 
 
 @given(st.lists(st.text(), max_size=8), st.integers(1, 30), st.integers(1, 6))

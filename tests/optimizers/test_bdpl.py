@@ -151,6 +151,7 @@ def test_equal_prompts_are_asked_once_and_count_each_time():
 def test_the_choice_is_the_arg_max_prompt():
     optimizer = BDPL(4, 50, 1)
     assert isinstance(optimizer, Chooses) and optimizer.choice(optimizer.init(0)) is None
+    assert optimizer.choice(advance(optimizer, optimizer.init(0), 1)) is None, "no step before it"
     before = advance(optimizer, optimizer.init(0), 30)
     trials, after = optimizer.ask(before), advance(optimizer, before, 1)
     assert (trials[optimizer.choice(after)].candidate == before.logits.argmax(axis=1)).all()

@@ -1,19 +1,4 @@
-"""What the fake /api offers: one endpoint, and a method it can do and one it cannot."""
-
-from tests.web.samples import NOW
-
-ENDPOINTS = [
-    {
-        "object": "endpoint",
-        "id": "minilm",
-        "kind": "encoder",
-        "model": "minilm",
-        "options": {"scale": 20.0},
-        "capabilities": ["text_prompts", "soft_prompts"],
-        "built_in": True,
-        "created_at": NOW,
-    }
-]
+"""What methods the fake /api offers: for vectors, for text, and one that no endpoint can do."""
 
 METHODS = [
     {
@@ -70,5 +55,18 @@ METHODS = [
         "needs": ["ranks_vocabulary"],
         "presets": {"paper": {}},
         "schema": {"type": "object", "properties": {}},
+    },
+    {
+        "object": "method",
+        "name": "grips",
+        "title": "GrIPS",
+        "summary": "Edits of the manual prompt, phrase by phrase.",
+        "citation": "Prasad et al. 2023, arXiv:2203.07281",
+        "needs": ["text_prompts"],
+        "presets": {"paper": {"compose": 1}},
+        "schema": {
+            "type": "object",
+            "properties": {"compose": {"type": "integer", "default": 1}},
+        },
     },
 ]

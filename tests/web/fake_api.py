@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
-from tests.web import samples
+from tests.web import endpoint_samples, samples
 
 Object = dict[str, Any]
 ENDED = ("succeeded", "failed", "cancelled")
@@ -32,10 +32,11 @@ class FakeApi:
         self.generations: dict[str, list[Object]] = {}
         self.events: dict[str, list[tuple[str, Object]]] = {}
         self.datasets = {"tickets": samples.dataset("tickets")}
+        self.endpoints: dict[str, Object] = {"minilm": {**endpoint_samples.MINILM}}
         self.uploads: list[Object] = []
         self.posted: list[Object] = []
         self.predicted: list[Object] = []
-        self.refusal: Refused | None = None  # of the next POST /api/jobs
+        self.refusal: Refused | None = None  # of every POST /api/jobs, and of endpoints
         self.runner_alive = True
         self.refuse_streams = False
         self.streams = 0  # open now
@@ -85,6 +86,15 @@ class FakeApi:
             "code": "backend_failed",
         }
         self.end(job_id, "failed")
+
+    def pause(self, job_id: str) -> None:
+        job = self.jobs[job_id]
+        job |= {"status": "paused", "retry_at": "2026-11-21T14:05:10Z", "error": samples.DOWN}
+        self._status(job)
+
+    def resume(self, job_id: str) -> None:
+        self.jobs[job_id] |= {"status": "queued", "retry_at": None, "error": None}
+        self._status(self.jobs[job_id])
 
     def end(self, job_id: str, status: str) -> None:
         job = self.jobs[job_id]

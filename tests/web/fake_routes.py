@@ -4,8 +4,9 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from tests.web import samples
-from tests.web.catalog_samples import ENDPOINTS, METHODS
+from tests.web.catalog_samples import METHODS
 from tests.web.fake_api import ENDED, FakeApi, Object, Refused
+from tests.web.fake_endpoints import endpoint_routes
 from web.figures import FIGURES, REPORT_FIGURES
 
 
@@ -32,7 +33,7 @@ def create_api(fake: FakeApi) -> FastAPI:
         runner = {"name": "runner-1", "pid": 1, "alive": fake.runner_alive, "job": None}
         return {"status": "ok", "version": "0.1.0", "runners": [runner], "jobs": {}}
 
-    for routes in (catalog_routes, dataset_routes, job_routes, progress_routes, outcome_routes):
+    for routes in ROUTES:
         app.include_router(routes(fake), prefix="/api")
     return app
 
@@ -40,7 +41,6 @@ def create_api(fake: FakeApi) -> FastAPI:
 def catalog_routes(fake: FakeApi) -> APIRouter:
     router = APIRouter()
     router.get("/methods")(lambda: listing(METHODS))
-    router.get("/endpoints")(lambda: listing(ENDPOINTS))
     router.get("/datasets")(lambda: listing(list(fake.datasets.values())))
 
     @router.get("/datasets/{key}")
@@ -107,6 +107,13 @@ def job_routes(fake: FakeApi) -> APIRouter:
         fake.end(key, "cancelled")
         return fake.jobs[key]
 
+    @router.post("/jobs/{key}/resume")
+    def resume(key: str) -> Object:
+        if found(fake.jobs, key, "job")["status"] != "paused":
+            raise Refused(409, "Only a paused job can be resumed.")
+        fake.resume(key)
+        return fake.jobs[key]
+
     return router
 
 
@@ -159,3 +166,13 @@ def outcome_routes(fake: FakeApi) -> APIRouter:
         return listing([{"object": "prediction", **sure, "baseline": other}])
 
     return router
+
+
+ROUTES = (
+    catalog_routes,
+    endpoint_routes,
+    dataset_routes,
+    job_routes,
+    progress_routes,
+    outcome_routes,
+)

@@ -9,6 +9,12 @@ Object = dict[str, Any]
 SCRIPT = "<script>alert(1)</script>"
 LABELS = ["Billing", "Bug report", "Cancellation", "Feature request", "Login", "Shipping"]
 WORDS = [["refund", 0.41], ["invoice", 0.38], ["urgent", 0.36], ["##ment", 0.33], ["ticket", 0.31]]
+DOWN = {
+    "message": "BackendUnavailable: nobody answers at http://127.0.0.1:8080/v1",
+    "type": "service_error",
+    "param": None,
+    "code": "BackendUnavailable",
+}
 NOW = "2026-11-21T03:00:00.123456Z"
 
 
@@ -44,10 +50,31 @@ def job(job_id: str, status: str = "queued", name: str | None = None, **more: An
         "finished_at": None,
         "runner": None,
         "progress": progress(0, 0, budget),
+        "usage": {"requests": 0, "recalled": 0, "tokens_in": 0, "tokens_out": 0, "cost": 0.0},
+        "scores": None,
+        "metric": "accuracy",
+        "retry_at": None,
         "baseline": None,
         "incumbent": None,
         "result": None,
         **more,
+    }
+
+
+def on_api(**budget: Any) -> Object:
+    """What differs in a job on the endpoint `hosted`."""
+    walls = {"queries": 40000, "tokens": 900_000, "cost": 1.5, **budget}
+    meaning = "log-probabilities among the likeliest tokens; a label that is not there gets a floor"
+    return {
+        "spec": {**spec(), "endpoint": "hosted", "budget": walls, "cache": "read"},
+        "usage": {
+            "requests": 5321,
+            "recalled": 919,
+            "tokens_in": 412_345,
+            "tokens_out": 5_321,
+            "cost": 0.0433629,
+        },
+        "scores": {"rung": "top", "meaning": meaning},
     }
 
 
@@ -115,6 +142,9 @@ def incumbent(of: Object, kind: str = "soft") -> Object:
 
 def result(outcome: str = "improved") -> Object:
     better = outcome == "improved"
+    if outcome == "not_measured":
+        message = "Not measured on test: the budget of cost left too little for it."
+        return {"outcome": outcome, "message": message, "queries": 38496, "seconds": 96.9}
     return {
         "outcome": outcome,
         "message": "On 360 test rows the tuned prompt answers 87.5 % right, the baseline 72.8 %: "
@@ -140,6 +170,8 @@ def report(job_id: str, of: Object) -> Object:
             "label": LABELS[k % 6],
             "baseline": LABELS[(k + 1) % 6] if k % 4 else LABELS[k % 6],
             "tuned": LABELS[k % 6] if k % 4 else LABELS[(k + 2) % 6],
+            "baseline_right": float(k % 4 == 0),
+            "tuned_right": float(k % 4 != 0),
         }
         for k in range(24)
     ]
@@ -163,6 +195,7 @@ def report(job_id: str, of: Object) -> Object:
             "loss": 0.633,
             "confusion": confusion(53),
         },
+        "n_changed": len(changed),
         "changed": changed,
         "usage": {"queries": 38496, "report_queries": 720, "seconds": 96.9},
         "versions": {"gradless": "0.1.0"},

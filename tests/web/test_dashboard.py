@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.web import samples
 from tests.web.browser import Complaints
@@ -20,6 +20,11 @@ BAD = {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"text,topic\nhello,
 def open_form(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/jobs/new", wait_until="domcontentloaded")
     expect(page.locator("#form")).to_be_visible()
+
+
+def beside(page: Page, name: str) -> Locator:
+    """The error that stands at the control with this id."""
+    return page.locator(f".field:has(#{name}) .field-error")
 
 
 def tab_to(page: Page, name: str) -> None:
@@ -61,7 +66,7 @@ def test_the_list_is_inert_and_keeps_itself_fresh(page: Page, site: Site) -> Non
     site.api.runner_alive = False
     page.clock.install()
     page.goto(site.url, wait_until="domcontentloaded")
-    line = page.locator("#row-job_live")
+    line = page.locator("[data-item=job_live]")
     expect(line.get_by_role("link")).to_have_text(samples.SCRIPT)
     expect(page.locator("#runners")).to_contain_text("No runner is alive")
     site.api.advance(job_id, 2)
@@ -117,9 +122,7 @@ def test_an_error_stands_beside_its_field_and_nothing_is_lost(
     page.get_by_label("Baseline prompt").fill("Which queue?")
     page.get_by_role("button", name="Start job").click()
     expect(page.get_by_label("population_size")).to_be_focused()
-    expect(page.locator("[data-param='method.population_size'] .field-error")).to_contain_text(
-        "must be at least 2"
-    )
+    expect(beside(page, "setting-population_size")).to_contain_text("must be at least 2")
     expect(page.get_by_label("Baseline prompt")).to_have_value("Which queue?")
     site.api.refusal = Refused(422, "The word is empty.", "task.verbalizer.Login")
     page.get_by_role("button", name="Start job").click()
@@ -127,7 +130,7 @@ def test_an_error_stands_beside_its_field_and_nothing_is_lost(
     site.api.refusal = Refused(503, "The store is busy.")
     complaints.expected.append("status of 503")
     page.get_by_role("button", name="Start job").click()
-    expect(page.locator("#problem")).to_contain_text("The store is busy.")
+    expect(page.locator("#refusal")).to_contain_text("The store is busy.")
     expect(page.locator(".field-error.said")).to_have_count(0)
 
 
@@ -144,12 +147,13 @@ def test_an_upload_shows_what_was_read_or_the_apis_error(
     complaints.expected.append("status of 422")
     open_form(page, site)
     page.locator("#file").set_input_files(files=[BAD])  # type: ignore[list-item]
-    expect(page.locator("#file-error")).to_contain_text("The file has no column “label”")
+    expect(beside(page, "label_column")).to_contain_text("The file has no column “label”")
+    expect(page.locator("#file-hint")).to_have_text("bad.csv was not taken")
     expect(page.get_by_label("Label column")).to_be_focused()
     page.get_by_label("Label column").fill("topic")
     page.get_by_role("button", name="Upload again").click()
     expect(page.locator("#dataset")).to_have_value("mine")
-    expect(page.locator("#file-error")).to_be_hidden()
+    expect(beside(page, "label_column")).to_have_count(0)
     expect(page.locator("#preview")).to_contain_text("All labels")
     expect(page.locator("#words input")).to_have_count(2)
     assert site.api.uploads[-1] == {"label_column": "topic"}

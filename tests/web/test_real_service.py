@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.model_servers import llama_server
 from tests.servers import Service
+from tests.tiny_llama import tiny_llama
 from tests.web.browser import Complaints
-from tests.web.test_dashboard import tab_to
+from tests.web.test_dashboard import beside, tab_to
 
 pytestmark = pytest.mark.browser
 
@@ -58,7 +60,7 @@ def test_a_newcomer_tunes_a_prompt_and_asks_it(page: Page, real: Service) -> Non
     start_by_keyboard(page, "by keyboard", QUERIES)
     page.evaluate("window.notReloaded = true")
     expect(page.locator("#job[data-connection=live]")).to_be_visible()
-    baseline = page.locator("[data-field=baseline]")
+    baseline = page.locator("[data-field='baseline.dev_accuracy']")
     expect(baseline).to_have_text("–")
     expect(baseline).to_contain_text("%", timeout=LATER)
     expect(page.locator("[data-field=baselineHint]")).to_have_text("your own prompt")
@@ -107,7 +109,7 @@ def test_a_broken_file_is_told_at_the_field_and_nothing_typed_is_lost(
     page.get_by_text("Advanced: the settings of the method").click()
     page.get_by_label("population_size").fill("1")
     page.get_by_role("button", name="Start job").click()
-    expect(page.locator("[data-param='method.population_size'] .field-error")).to_contain_text("4")
+    expect(beside(page, "setting-population_size")).to_contain_text("4")
     expect(page.get_by_label("population_size")).to_be_focused()
     expect(page.get_by_label("Baseline prompt")).to_have_value("Which team answers this?")
 
@@ -124,3 +126,35 @@ def test_a_running_job_is_cancelled_by_the_dialog(page: Page, real: Service) -> 
     expect(page.get_by_role("link", name="Run again…")).to_be_visible()
     page.get_by_role("link", name="Jobs", exact=True).first.click()
     expect(page.locator("#rows tr").first).to_contain_text("cancelled")
+
+
+def test_a_model_server_is_added_asked_again_and_deleted(
+    page: Page, real: Service, complaints: Complaints
+) -> None:
+    complaints.expected += ["status of 422", "status of 503"]
+    with llama_server(tiny_llama()) as server:
+        page.goto(f"{real.url}/endpoints", wait_until="domcontentloaded")
+        type_into(page, "base_url", server.base_url)
+        type_into(page, "model", "giant")
+        type_into(page, "id", "llama")
+        type_into(page, "key_variable", "PATH")
+        page.keyboard.press("Enter")
+        expect(beside(page, "key_variable")).to_contain_text("_KEY or _TOKEN")
+        page.get_by_label("Name of the key variable").fill("")
+        page.get_by_role("button", name="Add endpoint").click()
+        expect(page.get_by_role("alert").filter(has_text="there are tiny")).to_be_visible()
+        page.get_by_label("Model", exact=True).fill(server.model)
+        page.get_by_role("button", name="Add endpoint").click()
+        page.wait_for_url("**/endpoints/llama")
+        expect(page.locator("[data-field='probed.server']")).to_contain_text("llama")
+        expect(page.locator("[data-field='ladder.top']")).to_contain_text("works")
+        with page.expect_response("**/api/endpoints/llama/probe"):
+            page.get_by_role("button", name="Ask it again").click()
+        expect(page.get_by_role("button", name="Ask it again")).to_be_enabled()
+    page.get_by_role("button", name="Ask it again").click()
+    expect(page.locator("#problem")).to_contain_text("Connect call failed", timeout=LATER)
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("button", name="Delete endpoint").click()
+    page.wait_for_url("**/endpoints")
+    expect(page.locator("[data-item=minilm]")).to_be_visible()
+    expect(page.locator("[data-item=llama]")).to_have_count(0)

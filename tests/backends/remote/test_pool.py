@@ -67,23 +67,24 @@ def test_a_kept_answer_that_says_nothing_is_asked_again(server, connect, kept):
     pool = connect(server.url)
     pool.account = wallet = Wallet()
     request = question(1)
-    key = answer_key("toy", request.route, request.body, 0)
+    key = answer_key([server.url], "toy", request.route, request.body, 0)
     wallet.kept[key] = kept
     assert pool.send([request]) == [right(1)]
     assert json.loads(wallet.kept[key])["choices"]
 
 
 def test_the_key_of_an_answer_is_a_hash_of_canonical_json():
-    canonical = '["toy","completions",{"a":[1,2.5],"b":"\\u00e9"},3]'
+    canonical = '[["http://a","http://b"],"toy","completions",{"a":[1,2.5],"b":"\\u00e9"},3]'
     expected = hashlib.sha256(canonical.encode()).hexdigest()
-    assert answer_key("toy", "completions", {"b": "é", "a": [1, 2.5]}, 3) == expected
+    where = ["http://b", "http://a"]  # replicas: their order is not part of the question
+    assert answer_key(where, "toy", "completions", {"b": "é", "a": [1, 2.5]}, 3) == expected
 
 
 def test_every_part_of_the_question_is_in_the_key():
-    one = ("toy", "completions", {"prompt": "a"}, 0)
-    others = [("toy2", *one[1:]), (one[0], "chat", *one[2:]), (*one[:2], {"prompt": "b"}, 0)]
-    keys = {answer_key(*each) for each in (one, *others, (*one[:3], 1))}
-    assert len(keys) == 5
+    one = (["http://a"], "toy", "completions", {"prompt": "a"}, 0)
+    other = (["http://b"], "toy2", "chat/completions", {"prompt": "b"}, 1)
+    changed = [(*one[:i], other[i], *one[i + 1 :]) for i in range(len(one))]
+    assert len({answer_key(*each) for each in (one, *changed)}) == 6
 
 
 def test_what_was_spent_is_what_the_server_says(server, connect):
