@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from backends.base import Query
 from jobs.metrics import Metric
-from jobs.prompts import SoftPrompt, TextPrompt
+from jobs.prompts import Prompt, SoftPrompt, TextPrompt
 
 SLOT = re.compile(r"\{(\w+)\}")
 EMPTY_PROMPT = re.compile(r"\{prompt\}\s*")  # an absent prompt takes the space behind it along
