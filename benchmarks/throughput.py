@@ -23,6 +23,25 @@ from openai import AsyncOpenAI
 from backends.remote.pool import Pool, Request
 
 ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+TITLES = {
+    "latency_ms": "ms an answer",
+    "limit": "most in flight",
+    "requests": "requests",
+    "rate": "requests/s",
+    "possible_rate": "possible",
+    "share": "share of it",
+    "refused": "refused (429)",
+    "plain_client_rate": "openai client, told the limit",
+    "cpu_us_per_request": "µs of processor a request",
+    "load_average": "load average",
+}
+NOTE = (
+    "A server process on loopback answers after a fixed time and refuses what is above its limit, "
+    "which the backend is not told. The rate is that of the whole call, finding the limit "
+    "included. The openai client is measured in the same run, as it comes, with as many "
+    "requests in flight as the limit."
+)
 ANSWER = {
     "id": "0",
     "object": "text_completion",
@@ -171,11 +190,26 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=64, help="requests in flight")
     parser.add_argument("--seconds", type=float, default=10.0, help="of sending")
     parser.add_argument("--serve", action="store_true", help="be the server")
+    parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     if options.serve:
         asyncio.run(_serve(options.latency, options.limit))
-    else:
-        print(json.dumps(measure(options.latency, options.limit, options.seconds)))
+        return
+    runs = []
+    for _ in range(options.runs):
+        runs.append(measure(options.latency, options.limit, options.seconds))
+        print(json.dumps(runs[-1]), flush=True)
+    _write(runs)
+
+
+def _write(runs: list[dict[str, Any]]) -> None:
+    command = " ".join(["python -m benchmarks.throughput", *sys.argv[1:]])
+    (RESULTS / "throughput.json").write_text(
+        json.dumps({"command": command, "runs": runs}, indent=1) + "\n"
+    )
+    lines = [f"`{command}`", "", f"| {' | '.join(TITLES.values())} |", "|" + "---|" * len(TITLES)]
+    lines += [f"| {' | '.join(str(run[name]) for name in TITLES)} |" for run in runs]
+    (RESULTS / "throughput.md").write_text("\n".join([*lines, "", NOTE, ""]))
 
 
 if __name__ == "__main__":
