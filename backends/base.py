@@ -19,6 +19,8 @@ class Query:
     before: str
     after: str = ""
     soft: NDArray[np.float32] | None = None  # shape (n_layers, n_tokens, hidden)
+    image: bytes = b""  # a PNG or JPEG file; empty: there is none
+    visual: NDArray[np.float32] | None = None  # a soft prompt beside the image's patches, as `soft`
 
 
 class BackendError(Exception):
@@ -75,6 +77,34 @@ class TakesSoftPrompts(Protocol):
         """The vocabulary word nearest to each vector (n_tokens, hidden) and their cosine.
 
         An illustration only: the model reads the vectors, not these words.
+        """
+        ...
+
+
+@runtime_checkable
+class TakesVisualPrompts(Protocol):
+    """A backend that reads `Query.image` and honours `Query.visual`."""
+
+    @property
+    def visual_shape(self) -> tuple[int, int]:
+        """(n_layers, hidden) of the image side, as `prompt_shape` is of the text side."""
+        ...
+
+    @property
+    def patch_statistics(self) -> tuple[float, float]:
+        """Mean and standard deviation of the patch embedding's weights, all entries pooled."""
+        ...
+
+
+@runtime_checkable
+class GivesFeatures(Protocol):
+    """A backend that tells the vector it makes of an input."""
+
+    def features(self, queries: Sequence[Query]) -> NDArray[np.float64]:
+        """Unit vectors, shape (n_queries, dim): of the image where there is one, else of the text.
+
+        Raises:
+            BackendUnavailable, BackendRefused: as `score`.
         """
         ...
 

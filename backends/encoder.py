@@ -84,7 +84,7 @@ class Encoder:
         if not labels:
             raise BackendRefused("no labels were given: at least one label text is wanted")
         words = np.stack([self._label(label) for label in labels])
-        return self._scale * self.encode(queries) @ words.T
+        return self._scale * self.features(queries) @ words.T
 
     def rank(self, queries: Sequence[Query], k: int) -> list[Mapping[str, float]]:
         """Words of letters that are one token of the tokenizer, scored as labels are.
@@ -95,11 +95,11 @@ class Encoder:
         words, table = self._label_words
         ranked: list[Mapping[str, float]] = []
         for start in range(0, len(queries), _RANKED_TOGETHER):
-            vectors = self.encode(queries[start : start + _RANKED_TOGETHER])
+            vectors = self.features(queries[start : start + _RANKED_TOGETHER])
             ranked += likeliest(self._scale * vectors @ table.T, words, k)
         return ranked
 
-    def encode(self, queries: Sequence[Query]) -> NDArray[np.float64]:
+    def features(self, queries: Sequence[Query]) -> NDArray[np.float64]:
         """Unit vectors of the prompted inputs, shape (n_queries, hidden)."""
         return _unit(self._model.pooled(self._sequences(queries)))
 

@@ -18,7 +18,12 @@ class Capability(StrEnum):
     LABEL_PROBABILITIES = "label_probabilities"  # graded scores, not right or wrong alone
     GENERATION = "generation"  # text of the model's own
     VOCABULARY = "vocabulary"  # the likeliest words for the gap
+    FEATURES = "features"  # the vector made of an input
+    IMAGES = "images"  # reads an image beside the words
+    VISUAL_PROMPTS = "visual_prompts"  # vectors beside the patches of an image
 
+
+SIGHT = {Capability.IMAGES, Capability.VISUAL_PROMPTS}
 
 RUNGS: dict[str, str] = {
     "named": "log-probabilities of the label tokens themselves, asked for by name",
@@ -90,9 +95,36 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "clip": Kind(
+        "backends.clip.model:Clip",
+        frozenset(Capability) - {Capability.GENERATION, Capability.VOCABULARY},
+        "A CLIP of open_clip on this machine: a label scores by how alike the image and the "
+        "prompted text with the label in it are.",
+        {
+            "soft_position": Option(
+                str,
+                "start",
+                "where soft tokens stand: at the start of the text, or right before the label",
+                choices=("start", "label"),
+            ),
+            "threads": Option(
+                int, None, "batches read side by side; unset: one for every core", 0, 1024
+            ),
+            "device": Option(
+                str, "auto", "auto: a GPU where there is one", choices=("auto", "cpu", "cuda")
+            ),
+            "dtype": Option(
+                str,
+                "float32",
+                "what finite differences need; halves are quicker on a GPU and drown them",
+                choices=("float32", "bfloat16", "float16"),
+            ),
+        },
+        layout=Layout(end=" a photo of a {label}."),
+    ),
     "encoder": Kind(
         "backends.encoder:Encoder",
-        frozenset(Capability) - {Capability.GENERATION},
+        frozenset(Capability) - {Capability.GENERATION} - SIGHT,
         "A sentence encoder on this machine: a label scores by how alike its text and the "
         "prompted input are.",
         {
@@ -110,7 +142,7 @@ KINDS: dict[str, Kind] = {
     ),
     "openai": Kind(
         "backends.remote.backend:open_remote",
-        frozenset(Capability) - {Capability.DEEP_PROMPTS},
+        frozenset(Capability) - {Capability.DEEP_PROMPTS, Capability.FEATURES} - SIGHT,
         "A model behind any OpenAI-compatible server; what it can do is found by asking it.",
         {
             "base_url": Option(

@@ -95,7 +95,7 @@ def _classifier(backend: Encoder, task: Task, split: Split) -> Scored:
     for name in ("train", "dev", "test"):
         examples = getattr(split, name)
         queries = [task.query(NO_PROMPT, example.inputs) for example in examples]
-        x[name] = backend.encode(queries)
+        x[name] = backend.features(queries)
         y[name] = np.array([task.labels.index(example.label) for example in examples])
     fitted = [
         LogisticRegression(C=c, max_iter=2000).fit(x["train"], y["train"]) for c in (1, 10, 100)

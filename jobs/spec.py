@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from jobs.methods import AnyMethod
 from jobs.metrics import MetricSpec
+from jobs.pictures import NO_PICTURES, Pictures
 from jobs.strict import Spec
 from jobs.task import Task
 
@@ -47,10 +48,10 @@ class TaskSpec(Spec):
         default=64, ge=1, le=4096, description="most tokens of one generated answer"
     )
 
-    def made(self) -> Task:
+    def made(self, pictures: Pictures = NO_PICTURES) -> Task:
         """What a search tunes for; admission has filled everything in."""
         assert self.template is not None and self.verbalizer is not None
-        return Task(self.template, self.verbalizer, self.metric, self.max_tokens)
+        return Task(self.template, self.verbalizer, self.metric, self.max_tokens, pictures)
 
 
 class Budget(Spec):

@@ -11,7 +11,7 @@ from jobs.boosting import Boosting, Recipe
 from jobs.meter import Meter
 from jobs.methods.base import Method, Problem
 from jobs.objective import Objective
-from jobs.task import EMPTY_PROMPT, slots
+from jobs.task import slots, without
 
 AFFIXES = (
     ("", ""),
@@ -138,7 +138,7 @@ def neutral(template: str) -> tuple[str, ...]:
     """Ten templates around a job's own: a lead for its prompt, a tail where it has no {label}."""
     shown = []
     for lead, tail in AFFIXES:
-        filled = template.replace("{prompt}", lead) if lead else EMPTY_PROMPT.sub("", template)
+        filled = template.replace("{prompt}", lead) if lead else without("prompt", template)
         shown.append(filled if "{label}" in template or not tail else f"{filled} {tail}")
     return tuple(shown)
 

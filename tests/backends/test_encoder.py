@@ -38,13 +38,13 @@ def test_without_a_prompt_it_is_sentence_transformers(minilm):
     oracle = sentence_transformers.SentenceTransformer(str(_folder("minilm")), device="cpu")
     wanted = oracle.encode(TEXTS, show_progress_bar=False)
     assert minilm.max_tokens == oracle.max_seq_length == 256
-    assert minilm.encode([Query(text) for text in TEXTS]) == pytest.approx(wanted, abs=1e-5)
+    assert minilm.features([Query(text) for text in TEXTS]) == pytest.approx(wanted, abs=1e-5)
 
 
 def test_a_score_is_the_scaled_cosine(minilm):
     scores = minilm.score([Query("the striker scored ", "two goals")], ["sport", "cooking"])
     texts = [Query(text) for text in ("the striker scored two goals", "sport", "cooking")]
-    asked, *labels = minilm.encode(texts)
+    asked, *labels = minilm.features(texts)
     assert scores[0] == pytest.approx([20 * asked @ label for label in labels], abs=1e-5)
     assert scores[0, 0] > scores[0, 1]
 
@@ -65,7 +65,7 @@ def test_prompts_at_every_layer_are_those_of_a_plain_loop(
 ):
     softs = 0.1 * rng.standard_normal((3, n_layers, n_tokens, 384)).astype(np.float32)
     texts = TEXTS[:3]
-    answers = minilm.encode([Query(t, soft=s) for t, s in zip(texts, softs, strict=True)])
+    answers = minilm.features([Query(t, soft=s) for t, s in zip(texts, softs, strict=True)])
     wanted = [by_hand(reference, t, s) for t, s in zip(texts, softs, strict=True)]
     assert answers == pytest.approx(np.array(wanted), abs=1e-5)
 
@@ -74,7 +74,7 @@ def test_prompts_of_unlike_shapes_and_none_share_a_call(minilm, reference, rng):
     shapes = [(1, 3, 384), (6, 2, 384), (2, 0, 384), (4, 3, 384)]
     softs = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
     plain = np.zeros((1, 0, 384), np.float32)
-    answers = minilm.encode([Query("film", soft=soft) for soft in [*softs, None]])
+    answers = minilm.features([Query("film", soft=soft) for soft in [*softs, None]])
     wanted = [by_hand(reference, "film", soft) for soft in [*softs, plain]]
     assert answers == pytest.approx(np.array(wanted), abs=1e-5)
 
@@ -82,19 +82,19 @@ def test_prompts_of_unlike_shapes_and_none_share_a_call(minilm, reference, rng):
 def test_zero_rows_change_nothing_and_others_do(minilm, rng):
     soft = np.zeros((6, 4, 384), np.float32)
     soft[0] = minilm.embed("is it good now")
-    shallow, deep = minilm.encode([Query("film", soft=soft[:1]), Query("film", soft=soft)])
+    shallow, deep = minilm.features([Query("film", soft=soft[:1]), Query("film", soft=soft)])
     assert deep == pytest.approx(shallow, abs=1e-6)
     for layer in range(1, 6):
         changed = soft.copy()
         changed[layer] = rng.standard_normal((4, 384))
-        answer = minilm.encode([Query("film", soft=changed)])[0]
+        answer = minilm.features([Query("film", soft=changed)])[0]
         assert np.abs(answer - shallow).max() > 1e-3, layer
 
 
 def test_a_deep_prompt_leaves_no_trace_in_the_model(minilm):
-    before = minilm.encode([Query("film")])
-    minilm.encode([Query("film", soft=np.ones((6, 2, 384), np.float32))])
-    assert minilm.encode([Query("film")]).tobytes() == before.tobytes()
+    before = minilm.features([Query("film")])
+    minilm.features([Query("film", soft=np.ones((6, 2, 384), np.float32))])
+    assert minilm.features([Query("film")]).tobytes() == before.tobytes()
 
 
 def test_the_right_end_of_a_long_text_is_cut_and_the_soft_prompt_never(minilm, rng):
@@ -102,7 +102,7 @@ def test_the_right_end_of_a_long_text_is_cut_and_the_soft_prompt_never(minilm, r
     fits = Query("word " * 154, soft=soft)  # 154 + 100 + [CLS] + [SEP] = 256
     longer = Query("word " * 154 + "other " * 400, soft=soft)
     shorter = Query("word " * 153, soft=soft)
-    first, second, third = minilm.encode([fits, longer, shorter])
+    first, second, third = minilm.features([fits, longer, shorter])
     assert first == pytest.approx(second, abs=1e-6)
     assert np.abs(first - third).max() > 1e-5
     assert minilm.flops([fits]) == minilm.flops([longer]) > minilm.flops([shorter])
