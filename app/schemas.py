@@ -47,7 +47,7 @@ class ProgressPublic(BaseModel):
     optimizer_share: float | None
 
     @classmethod
-    def of(cls, row: JobRow) -> "ProgressPublic":
+    def of(cls, row: JobRow, usage: UsageRow | None) -> "ProgressPublic":
         budget = int(row.spec["budget"]["queries"])
         rate = row.queries / row.seconds if row.seconds > 0 else None
         running = row.status == Status.RUNNING
@@ -56,12 +56,25 @@ class ProgressPublic(BaseModel):
             generation=row.generation,
             queries=row.queries,
             budget=budget,
-            fraction=1.0 if row.status == Status.SUCCEEDED else row.queries / budget,
+            fraction=1.0 if row.status == Status.SUCCEEDED else _spent(row, usage),
             seconds=row.seconds,
             queries_per_second=rate,
             seconds_left=(budget - row.queries) / rate if rate and running else None,
             optimizer_share=1 - row.model_seconds / row.seconds if searched else None,
         )
+
+
+def _spent(row: JobRow, usage: UsageRow | None) -> float:
+    """How much of the budget is gone: of the wall that is nearest."""
+    usage = usage or UsageRow(job_id=row.id)
+    spent = {
+        "queries": row.queries,
+        "tokens": usage.tokens_in + usage.tokens_out,
+        "cost": usage.cost / PICO,
+        "seconds": row.seconds,
+    }
+    walls = {name: wall for name, wall in row.spec["budget"].items() if wall}
+    return min(1.0, max(float(spent[name] / wall) for name, wall in walls.items()))
 
 
 class UsagePublic(BaseModel):
@@ -140,7 +153,7 @@ class JobPublic(BaseModel):
             **fields,
             name=row.spec.get("name"),
             metric=measure(row),
-            progress=ProgressPublic.of(row),
+            progress=ProgressPublic.of(row, usage),
             usage=UsagePublic.of(usage),
             scores=scores or None,
             incumbent=IncumbentPublic.of(prompt) if prompt else None,

@@ -18,6 +18,7 @@ class Capability(StrEnum):
     LABEL_PROBABILITIES = "label_probabilities"  # graded scores, not right or wrong alone
     GENERATION = "generation"  # text of the model's own
     VOCABULARY = "vocabulary"  # the likeliest words for the gap
+    INFILL = "infill"  # words after the gap are read too
     FEATURES = "features"  # the vector made of an input
     IMAGES = "images"  # reads an image beside the words
     VISUAL_PROMPTS = "visual_prompts"  # vectors beside the patches of an image

@@ -1,6 +1,6 @@
 """What a job must be to enter the queue: refused with a sentence, or complete."""
 
-from backends.registry import find
+from backends.registry import Capability, find
 from jobs.catalog import Catalog, NoSuchEndpoint
 from jobs.endpoints import endpoint_capabilities, generates, is_priced
 from jobs.methods import METHODS
@@ -34,7 +34,9 @@ def admit(spec: JobSpec, catalog: Catalog) -> JobSpec:
     _check_price(spec, catalog)
     _check_answers(spec, endpoint, dataset)
     _check_targets(spec, catalog)
+    _check_columns(spec, dataset)
     task = _complete(spec.task, dataset, endpoint.kind)
+    _check_after(task, endpoint)
     _check_budget(spec, dataset)
     return spec.model_copy(update={"task": task})
 
@@ -182,6 +184,27 @@ def _check_template(template: str, columns: list[str]) -> None:
             "task.template",
             f"the template has no {{prompt}} slot: {template!r}; it is what gets tuned",
             "no_prompt_slot",
+        )
+
+
+def _check_columns(spec: JobSpec, dataset: DatasetRow) -> None:
+    try:
+        spec.method.check_columns(dataset.columns)
+    except ValueError as error:
+        raise Refused("method", str(error), "unknown_slot") from None
+
+
+def _check_after(task: TaskSpec, endpoint: EndpointRow) -> None:
+    """Words after the label are lost on a model that only continues what stands before it."""
+    assert task.template is not None  # completed
+    after = task.template.partition("{label}")[2].strip()
+    if after and Capability.INFILL not in endpoint_capabilities(endpoint):
+        raise Refused(
+            "task.template",
+            f"{after!r} stands after {{label}}, and endpoint {endpoint.id!r} (kind "
+            f"{endpoint.kind}) reads only what stands before it; end the template with {{label}} "
+            "or leave {label} out",
+            "text_after_label",
         )
 
 

@@ -50,6 +50,7 @@ class Meter:
     seconds: float = 0.0  # spent waiting for the models
     between: Callable[[], None] = _go_on  # called before each slice; may raise to stop
     writer: Generates | None = None  # who writes candidates; None: the backend itself, if it can
+    ran_out: bool = False  # whether something was asked that no wall had room for
 
     def afford(self, n_queries: int) -> None:
         """Nothing, if so many queries fit in what is left.
@@ -58,6 +59,7 @@ class Meter:
             BudgetSpent: they do not.
         """
         if self.spent + n_queries > self.budget:
+            self.ran_out = True
             raise BudgetSpent(f"{self.spent} of {self.budget} spent, {n_queries} more asked")
 
     def score(self, queries: Sequence[Query], labels: Sequence[str]) -> NDArray[np.float64]:
@@ -124,6 +126,9 @@ class Meter:
                 self.between()
                 yield part, self._timed(ask, part)
                 answered += len(part)
+        except BudgetSpent:
+            self.ran_out = True
+            raise
         finally:
             self.spent -= len(queries) - answered  # settle
 

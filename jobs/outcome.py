@@ -53,7 +53,8 @@ def report(work: Work, incumbent: Incumbent) -> Ending:
     body["usage"] = {"queries": work.meter.spent, "report_queries": meter.spent}
     if work.rung is not None:
         body["rung"] = work.rung
-    return Ending(Status.SUCCEEDED, "budget_spent", None, _in_a_nutshell(body), body)
+    reason = "budget_spent" if work.meter.ran_out else "search_ended"
+    return Ending(Status.SUCCEEDED, reason, None, _in_a_nutshell(body), body)
 
 
 def _not_measured(error: BudgetSpent) -> dict[str, Any]:

@@ -7,6 +7,10 @@ POWERS = [  # capability, its name, what it means
     ("label_probabilities", "Label probabilities", "graded scores, not right or wrong alone"),
     ("generation", "Generation", "text of the model’s own"),
     ("vocabulary", "Vocabulary", "the likeliest words for the gap"),
+    ("infill", "Infill", "words after the label are read too"),
+    ("features", "Features", "the vector made of an input"),
+    ("images", "Images", "an image beside the words"),
+    ("visual_prompts", "Visual prompts", "vectors beside the patches of an image"),
 ]
 
 RUNGS = {  # the ladder of label scores, best first
@@ -17,3 +21,15 @@ RUNGS = {  # the ladder of label scores, best first
     "samples": "how often each label was drawn, with its standard error",
     "match": "the label that the answer begins with: 0 or 1, no probability",
 }
+
+MEASURES = {  # what the shares of a job are means of: its name in the API, in words
+    "accuracy": "accuracy",
+    "exact_match": "exact match",
+    "contains": "contains",
+    "regex": "regular expression",
+    "f1": "F1",
+    "rouge_l": "ROUGE-L",
+    "numeric": "number",
+}
+
+LABELS_ONLY = ("promptboosting",)  # methods that learn from labels; a task with a metric has none

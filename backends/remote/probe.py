@@ -179,19 +179,20 @@ class _Probe:
         self.notes.append(f"{self.asker.requests} requests were asked")
         return replace(
             facts,
-            capabilities=tuple(sorted(_capabilities(facts))),
+            capabilities=tuple(sorted(_capabilities(facts, auto=scores == "auto"))),
             missing=dict(sorted(self.missing.items())),
             notes=tuple(self.notes),
             probed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
 
-def _capabilities(facts: Facts) -> list[str]:
+def _capabilities(facts: Facts, *, auto: bool) -> list[str]:
     found = {
         Capability.TEXT_PROMPTS: True,
         Capability.GENERATION: True,
         Capability.LABEL_PROBABILITIES: facts.rung in GRADED,
         Capability.VOCABULARY: facts.logprobs >= RANKS,
         Capability.SOFT_PROMPTS: facts.prompt_embeds is not None,
+        Capability.INFILL: "sequence" in (facts.rungs if auto else [facts.rung]),
     }
     return [power.value for power, there in found.items() if there]

@@ -1,6 +1,6 @@
 """What a method is: a published recipe with its settings. One file a method beside this one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -86,6 +86,13 @@ class Method(Spec):
     def needs_labels(self) -> bool:
         """Whether these settings learn from labels, which a task with a metric has not."""
         return self.labels_only
+
+    def check_columns(self, columns: Sequence[str]) -> None:
+        """Nothing, if the settings name only these columns.
+
+        Raises:
+            ValueError: one names another.
+        """
 
     def plan(self, problem: Problem) -> Plan:
         """The optimizer and the space for a backend that has all that `needs` names."""

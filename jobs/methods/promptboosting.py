@@ -1,6 +1,6 @@
 """PromptBoosting: an ensemble of templates whose label words are found by boosting."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -116,11 +116,19 @@ class PromptBoosting(Method):
         """All templates: what the whole search costs, and no more."""
         return (len(self.templates) or self.n_templates) * (n_train + n_dev)
 
+    def check_columns(self, columns: Sequence[str]) -> None:
+        for template in self.templates:
+            unknown = [slot for slot in slots(template) if slot not in (*columns, "label")]
+            if unknown:
+                known = ", ".join(f"{{{column}}}" for column in columns)
+                raise ValueError(
+                    f"template {template!r} has no column for {{{unknown[0]}}}; wanted {{label}} "
+                    f"or one of {known}"
+                )
+
     def search(self, problem: Problem, meter: Meter) -> Boosting:
-        """Raises ValueError where a template names a column that the rows do not have."""
         task, split = problem.task, problem.split
         templates = self.templates or neutral(task.template)[: self.n_templates]
-        _check_columns(templates, split.train[0].inputs)
         n_labels = len(task.labels)
         recipe = Recipe(
             self.top_words,
@@ -141,13 +149,3 @@ def neutral(template: str) -> tuple[str, ...]:
         filled = template.replace("{prompt}", lead) if lead else without("prompt", template)
         shown.append(filled if "{label}" in template or not tail else f"{filled} {tail}")
     return tuple(shown)
-
-
-def _check_columns(templates: tuple[str, ...], columns: Mapping[str, str]) -> None:
-    for template in templates:
-        for slot in slots(template):
-            if slot not in columns and slot != "label":
-                raise ValueError(
-                    f"template {template!r} has no column for {{{slot}}}; wanted {{label}} or one "
-                    f"of {', '.join(f'{{{column}}}' for column in columns)}"
-                )

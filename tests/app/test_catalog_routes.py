@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from jobs.methods import METHODS
 from tests.conftest import eventually
 from tests.servers import COLORS_CSV, Service, spec
 
@@ -105,15 +106,16 @@ def test_what_comes_with_the_service(idle: Service) -> None:
 
 
 def test_methods_carry_their_schema(idle: Service) -> None:
-    [bbt] = idle.get("/api/methods")["data"]
-    assert bbt["name"] == "bbt"
+    methods = {method["name"]: method for method in idle.get("/api/methods")["data"]}
+    assert list(methods) == list(METHODS)
+    bbt = methods["bbt"]
     assert "2201.03514" in bbt["citation"]
     assert bbt["needs"] == ["soft_prompts"]
     assert bbt["presets"]["paper"]["intrinsic_dim"] == 500
-    settings = bbt["schema"]["properties"]
-    assert settings["population_size"]["minimum"] == 4
-    for preset in bbt["presets"].values():
-        assert preset.keys() <= settings.keys()
+    assert bbt["schema"]["properties"]["population_size"]["minimum"] == 4
+    for method in methods.values():
+        for preset in method["presets"].values():
+            assert preset.keys() <= method["schema"]["properties"].keys()
 
 
 def test_health_tells_who_works(tuning: Service) -> None:

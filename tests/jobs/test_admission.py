@@ -133,6 +133,22 @@ def test_a_model_that_cannot_what_the_method_needs(catalog, monkeypatch):
     assert (refusal.value.param, refusal.value.code) == ("method.name", "method_endpoint_mismatch")
 
 
+def test_words_after_the_label_on_a_model_that_only_goes_on(catalog, monkeypatch):
+    task = {"template": "{prompt} {text} It was {label}, really"}
+    assert admit(spec(task=task), catalog).task.template == task["template"]
+    monkeypatch.setattr(jobs.admission, "endpoint_capabilities", lambda row: ["soft_prompts"])
+    with pytest.raises(Refused, match=r"', really' stands after \{label\}") as refusal:
+        admit(spec(task=task), catalog)
+    assert (refusal.value.param, refusal.value.code) == ("task.template", "text_after_label")
+
+
+def test_a_setting_that_names_a_column_there_is_not(catalog):
+    method = {"name": "promptboosting", "templates": ["{text} {body}"]}
+    with pytest.raises(Refused, match=r"no column for \{body\}") as refusal:
+        admit(spec(method=method), catalog)
+    assert (refusal.value.param, refusal.value.code) == ("method", "unknown_slot")
+
+
 def test_the_smallest_budget_is_one_generation(catalog):
     small = spec(budget={"queries": ONE_GENERATION})
     assert admit(small, catalog).budget.queries == ONE_GENERATION

@@ -50,8 +50,10 @@ def test_the_last_query_of_the_budget_is_spent():
     meter = Meter(ToyBackend(), 10)
     meter.score(queries(10), ["a"])
     assert meter.spent == 10
+    assert not meter.ran_out
     with pytest.raises(BudgetSpent, match="10 of 10 spent, 1 more asked"):
         meter.score(queries(1), ["a"])
+    assert meter.ran_out
     assert meter.score([], ["a"]).shape == (0, 1)
 
 

@@ -61,7 +61,8 @@ def test_everything_found_is_told(vllm):
     assert facts["choice"] == "structured_outputs"
     assert facts["prompt_embeds"] < 1e-4
     assert (facts["seed"], facts["usage"], facts["context"]) == (True, True, 512)
-    assert set(facts["capabilities"]) == set(Capability) - {Capability.DEEP_PROMPTS}
+    beyond = {"deep_prompts", "features", "images", "visual_prompts"}
+    assert set(facts["capabilities"]) == set(Capability) - beyond
 
 
 def test_facts_are_json_and_come_back(vllm):
