@@ -77,7 +77,7 @@ def transformers_server(tiny: TinyLlama) -> Iterator[ModelServer]:
 
 @contextmanager
 def vllm_server(tiny: TinyLlama) -> Iterator[ModelServer]:
-    """vLLM on the CPU, from the environment that VLLM_PYTHON names; up to two minutes."""
+    """vLLM on the CPU, from the environment that VLLM_PYTHON names; two quiet minutes."""
     command = [os.environ[VLLM_PYTHON], "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--model", str(tiny.folder), "--served-model-name", "tiny"]
     command += ["--host", "127.0.0.1", "--dtype", "float32", "--max-model-len", "256"]
@@ -91,7 +91,7 @@ def vllm_server(tiny: TinyLlama) -> Iterator[ModelServer]:
         "TORCH_COMPILE_DISABLE": "1",
         "OMP_NUM_THREADS": "1",
     }
-    with _listening(command, environment, seconds=240) as base_url:
+    with _listening(command, environment, seconds=600) as base_url:
         yield ModelServer(base_url, "tiny")
 
 
