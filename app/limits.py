@@ -19,6 +19,9 @@ logger = logging.getLogger("app.access")
 
 JSON_LIMIT = 4_000_000  # bytes of a body that is not an upload
 OPEN_PATHS = ("/healthz", "/static/", "/favicon.ico")  # no key needed
+UPLOADS = re.compile(  # routes that take files, and the field that these are in
+    r"POST /api/(?:(?P<file>datasets)|(?P<inputs>jobs/[^/]+/predict))$"
+)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 HEADERS = [
@@ -70,8 +73,9 @@ class Gate:
 
     def _limit(self, scope: Scope) -> tuple[int, str | None]:
         """Bytes that the route takes, and the field that they are in."""
-        if scope["method"] == "POST" and scope["path"] == "/api/datasets":
-            return self._settings.max_upload_mb * 1_000_000, "file"
+        field = UPLOADS.match(f"{scope['method']} {scope['path']}")
+        if field is not None:
+            return self._settings.max_upload_mb * 1_000_000, field.lastgroup
         return JSON_LIMIT, None
 
     def _refusal(self, scope: Scope, headers: Headers, too_large: BodyTooLarge) -> Response | None:

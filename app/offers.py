@@ -94,6 +94,7 @@ class DatasetPublic(BaseModel):
     filename: str
     task: Literal["classification", "generation"]
     columns: list[str]
+    image_column: str  # the one whose values are names of images; empty: there are none
     labels: list[str]
     n_rows: int
     splits: dict[str, SplitPublic]
@@ -125,7 +126,7 @@ class RowPublic(BaseModel):
     object: Literal["row"] = "row"
     number: int
     split: str
-    inputs: dict[str, str]
+    inputs: dict[str, str]  # of an image its name, for /api/datasets/{id}/images/{name}
     label: str  # or the target
 
     @classmethod

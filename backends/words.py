@@ -35,3 +35,11 @@ def likeliest(
     logs = scores - top - np.log(np.exp(scores - top).sum(axis=1, keepdims=True))
     order = np.argsort(-logs, axis=1, kind="stable")[:, :k]
     return [{words[i]: float(row[i]) for i in best} for row, best in zip(logs, order, strict=True)]
+
+
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The vectors, shape (n, dim), at length 1."""
+    wide = vectors.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    divided: NDArray[np.float64] = wide / np.maximum(lengths, 1e-12)
+    return divided

@@ -1,6 +1,6 @@
 """What a job must be to enter the queue: refused with a sentence, or complete."""
 
-from backends.registry import Capability, find
+from backends.registry import KINDS, Capability, find
 from jobs.catalog import Catalog, NoSuchEndpoint
 from jobs.endpoints import endpoint_capabilities, generates, is_priced
 from jobs.methods import METHODS
@@ -30,6 +30,7 @@ def admit(spec: JobSpec, catalog: Catalog) -> JobSpec:
     endpoint = catalog.endpoint(spec.endpoint)
     dataset = catalog.dataset(spec.dataset)
     _check_needs(spec, endpoint)
+    _check_images(endpoint, dataset, catalog)
     _check_writer(spec, catalog)
     _check_price(spec, catalog)
     _check_answers(spec, endpoint, dataset)
@@ -53,6 +54,34 @@ def _check_needs(spec: JobSpec, endpoint: EndpointRow) -> None:
             f"methods that work with this one: {', '.join(fit) or 'none'}",
             "method_endpoint_mismatch",
         )
+
+
+def _check_images(endpoint: EndpointRow, dataset: DatasetRow, catalog: Catalog) -> None:
+    """What reads images needs some, and what has images needs a reader."""
+    reads = reads_images(endpoint)
+    if dataset.image_column and not reads:
+        fit = [row.id for row in catalog.endpoints() if reads_images(row)]
+        kinds = [name for name, kind in KINDS.items() if Capability.IMAGES in kind.capabilities]
+        raise Refused(
+            "endpoint",
+            f"dataset {dataset.id!r} has images, and endpoint {endpoint.id!r} (kind "
+            f"{endpoint.kind}) reads none. Those that do: {', '.join(fit) or 'none so far'}; "
+            f"others can be added, of kind {' or '.join(kinds)}",
+            "dataset_endpoint_mismatch",
+        )
+    if reads and not dataset.image_column:
+        fit = [row.id for row in catalog.datasets() if row.image_column]
+        raise Refused(
+            "dataset",
+            f"endpoint {endpoint.id!r} (kind {endpoint.kind}) reads images, and dataset "
+            f"{dataset.id!r} has none. Those that have: {', '.join(fit) or 'none so far'}; others "
+            "can be uploaded, as a zip",
+            "dataset_endpoint_mismatch",
+        )
+
+
+def reads_images(row: EndpointRow) -> bool:
+    return Capability.IMAGES in endpoint_capabilities(row)
 
 
 def _check_writer(spec: JobSpec, catalog: Catalog) -> None:
@@ -148,7 +177,7 @@ def _complete(task: TaskSpec, dataset: DatasetRow, kind: str) -> TaskSpec:
     template = task.template
     if template is None:
         template = find(kind).layout.template(dataset.columns)
-    _check_template(template, dataset.columns)
+    _check_template(template, dataset.columns, dataset.image_column)
     labels = dataset.labels if task.metric is None else []
     verbalizer = task.verbalizer
     if verbalizer is None:
@@ -158,7 +187,7 @@ def _complete(task: TaskSpec, dataset: DatasetRow, kind: str) -> TaskSpec:
     return task.model_copy(update={"template": template, "verbalizer": ordered})
 
 
-def _check_template(template: str, columns: list[str]) -> None:
+def _check_template(template: str, columns: list[str], image: str) -> None:
     used = slots(template)
     known = ["prompt", "label", *columns]
     for slot in used:
@@ -179,6 +208,12 @@ def _check_template(template: str, columns: list[str]) -> None:
             + ", ".join(f"{{{column}}}" for column in columns),
             "no_input_slot",
         )
+    if image and image not in used:
+        raise Refused(
+            "task.template",
+            f"the template has no {{{image}}} slot: {template!r}; the model is to see the image",
+            "no_image_slot",
+        )
     if "prompt" not in used:
         raise Refused(
             "task.template",
@@ -188,8 +223,9 @@ def _check_template(template: str, columns: list[str]) -> None:
 
 
 def _check_columns(spec: JobSpec, dataset: DatasetRow) -> None:
+    texts = [column for column in dataset.columns if column != dataset.image_column]
     try:
-        spec.method.check_columns(dataset.columns)
+        spec.method.check_columns(texts)
     except ValueError as error:
         raise Refused("method", str(error), "unknown_slot") from None
 

@@ -10,12 +10,17 @@ from sqlmodel import Session, col, select
 from jobs.database import Database
 from jobs.datasets import SPLITS, Dataset, Reading, SplitName, make_dataset
 from jobs.endpoints import new_endpoint, probed
+from jobs.galleries import read_gallery
+from jobs.images import Image
 from jobs.methods import did_you_mean
-from jobs.models import ENDED, DatasetRow, EndpointRow, ExampleRow, JobRow
-from jobs.readers import read_table
+from jobs.models import ENDED, DatasetRow, EndpointRow, ExampleRow, ImageRow, JobRow
+from jobs.pictures import NO_PICTURES, Pictures
+from jobs.readers import ZIP, Table, read_table
 from jobs.task import Example, Split
 
 BUILT_IN = Path(__file__).parent / "builtin"
+BUILT_IN_DATASETS = ("tickets.csv", "two-digits.zip")
+BUILT_IN_MODELS = {"minilm": "encoder", "digits-clip": "clip"}  # and endpoints: name -> kind
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -25,6 +30,12 @@ class NoSuchEndpoint(LookupError):
 
 class NoSuchDataset(LookupError):
     """No dataset has this id."""
+
+
+class NoSuchImage(NoSuchDataset):
+    """The dataset has no image of this name."""
+
+    param, code = "name", "no_such_image"
 
 
 class IdTaken(Exception):
@@ -50,6 +61,12 @@ class Upload:
     filename: str
     data: bytes
 
+    def table(self) -> Table:
+        """What is in it; raises BadFile."""
+        if Path(self.filename).suffix.lower() == ZIP:
+            return read_gallery(self.data)
+        return read_table(self.filename, self.data)
+
 
 class Catalog:
     """What is there to be tuned, and on what."""
@@ -58,18 +75,18 @@ class Catalog:
         self._database = database
 
     def add_built_ins(self) -> None:
-        """The endpoint `minilm` and the dataset `tickets`; does nothing where they are."""
-        minilm = EndpointRow(id="minilm", kind="encoder", model="minilm", options={})
-        minilm.built_in = True
+        """The built-in endpoints and datasets; does nothing where they are."""
         with self._database.writing() as session:
-            if session.get(EndpointRow, minilm.id) is None:
-                session.add(minilm)
-        file = BUILT_IN / "tickets.csv"
+            for name, kind in BUILT_IN_MODELS.items():
+                if session.get(EndpointRow, name) is None:
+                    row = EndpointRow(id=name, kind=kind, model=name, options={}, built_in=True)
+                    session.add(row)
         with self._database.reading() as session:
-            known = session.get(DatasetRow, "tickets")
-        if known is None:
-            upload = Upload(file.name, file.read_bytes())
-            self.add_dataset("tickets", upload, Reading(), built_in=True)
+            known = set(session.exec(select(DatasetRow.id)))
+        for file in map(BUILT_IN.joinpath, BUILT_IN_DATASETS):
+            if file.stem not in known:
+                upload = Upload(file.name, file.read_bytes())
+                self.add_dataset(file.stem, upload, Reading(), built_in=True)
 
     # endpoints
 
@@ -121,7 +138,8 @@ class Catalog:
             BadId, IdTaken: the id cannot be used.
         """
         _checked_id(id_)
-        dataset = make_dataset(read_table(upload.filename, upload.data), reading)
+        table = upload.table()
+        dataset = make_dataset(table, reading)
         row = _dataset_row(id_, upload.filename, dataset, reading)
         row.built_in = built_in
         with self._database.writing() as session:
@@ -133,6 +151,7 @@ class Catalog:
             session.add(row)
             session.flush()
             session.add_all(_example_rows(id_, dataset))
+            session.add_all(_image_row(id_, image) for image in table.images.values())
         return row
 
     def dataset(self, id_: str) -> DatasetRow:
@@ -170,6 +189,23 @@ class Catalog:
                 for name in SPLITS
             }
         )
+
+    def image(self, id_: str, name: str) -> ImageRow:
+        self.dataset(id_)
+        with self._database.reading() as session:
+            if row := session.get(ImageRow, (id_, name)):
+                return row
+        raise NoSuchImage(
+            f"dataset {id_!r} has no image {name[:100]!r}; its rows name those that it has"
+        )
+
+    def pictures(self, id_: str) -> Pictures:
+        """All images of a dataset; of one without images, none."""
+        if not (column := self.dataset(id_).image_column):
+            return NO_PICTURES
+        query = select(ImageRow.name, ImageRow.data).where(ImageRow.dataset_id == id_)
+        with self._database.reading() as session:
+            return Pictures(column, dict(session.exec(query).all()))
 
     def targets(self, id_: str) -> list[tuple[int, str]]:
         """The number and the right answer of every row."""
@@ -229,6 +265,7 @@ def _dataset_row(id_: str, filename: str, dataset: Dataset, reading: Reading) ->
         filename=filename,
         sha256=dataset.sha256(),
         columns=list(dataset.columns),
+        image_column=dataset.image_column,
         labels=list(dataset.labels),
         counts=dataset.counts(),
         split_source=dataset.source,
@@ -249,3 +286,7 @@ def _example_rows(id_: str, dataset: Dataset) -> list[ExampleRow]:
         )
         for number, (name, example) in enumerate(pairs, start=1)
     ]
+
+
+def _image_row(id_: str, image: Image) -> ImageRow:
+    return ImageRow(dataset_id=id_, **vars(image))

@@ -54,6 +54,7 @@ class Dataset:
     labels: tuple[str, ...]  # none: the rows have targets
     splits: Mapping[SplitName, tuple[Example, ...]]
     source: Literal["given", "drawn"]
+    image_column: str = ""  # the one that holds the names of images; empty: none does
 
     def split(self) -> Split:
         return Split(self.splits["train"], self.splits["dev"], self.splits["test"])
@@ -66,13 +67,13 @@ class Dataset:
         }
 
     def sha256(self) -> str:
-        """Over every split, input and label, in order."""
+        """Over every split, input and label, in order; images by their names, which are hashes."""
         rows = [
             [name, *(row.inputs[column] for column in self.columns), row.label]
             for name in SPLITS
             for row in self.splits[name]
         ]
-        kind = [] if self.labels else ["targets"]
+        kind = ([] if self.labels else ["targets"]) + (["images"] if self.image_column else [])
         return hashlib.sha256(json.dumps([self.columns, rows, *kind]).encode()).hexdigest()
 
 
@@ -92,9 +93,10 @@ def make_dataset(table: Table, reading: Reading) -> Dataset:
     labels = () if reading.target_column else _labels(examples, reading.label_column)
     if reading.split_column in table.columns:
         given = _given(table, examples, reading.split_column)
-        return Dataset(columns, labels, _complete(given, labels), "given")
+        splits = _complete(given, labels)
+        return Dataset(columns, labels, splits, "given", table.image_column)
     drawn = draw(examples, labels, reading.shots, reading.seed)
-    return Dataset(columns, labels, drawn, "drawn")
+    return Dataset(columns, labels, drawn, "drawn", table.image_column)
 
 
 def grouped(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, list[Example]]:
@@ -159,6 +161,8 @@ def _text_columns(table: Table, reading: Reading) -> tuple[str, ...]:
             raise BadDataset(param, f"no column {column!r}; {did_you_mean(column, known)}")
     spoken_for = {reading.answer_column, reading.split_column}
     columns = reading.text_columns or tuple(c for c in known if c not in spoken_for)
+    if (image := table.image_column) and image not in columns:
+        columns = (image, *columns)  # it is no column of texts, so nobody has to name it
     if not columns:
         raise BadDataset("text_columns", f"no column is left for the text; there are {known}")
     for column in columns:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.base import Usage
@@ -48,9 +48,11 @@ class Ledger:
         attempt: int,
         walls: Walls,
         cache: CacheMode = "read",
+        look_up: Callable[[], None] = lambda: None,
     ) -> None:
+        """`look_up` is called before each request and may raise, so that nothing more is sent."""
         self._accounts, self._job_id, self._attempt = accounts, job_id, attempt
-        self._walls, self._cache = walls, cache
+        self._walls, self._cache, self.look_up = walls, cache, look_up
         self.held_requests = 0  # requests to come that must stay affordable: the report's
         row = accounts.open(job_id, attempt)
         self.spent = usage_of(row)
@@ -80,6 +82,7 @@ class Ledger:
         Raises:
             BudgetSpent: it could pass a wall.
         """
+        self.look_up()
         with self._lock:
             due = self.spent + self._outstanding + most
             if wall := self._walls.passed_by(due + self._held()):

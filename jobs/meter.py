@@ -50,7 +50,7 @@ class Meter:
     seconds: float = 0.0  # spent waiting for the models
     between: Callable[[], None] = _go_on  # called before each slice; may raise to stop
     writer: Generates | None = None  # who writes candidates; None: the backend itself, if it can
-    ran_out: bool = False  # whether something was asked that no wall had room for
+    ran_out: str = ""  # the wall that had no room for what was asked last; empty: none had
 
     def afford(self, n_queries: int) -> None:
         """Nothing, if so many queries fit in what is left.
@@ -59,7 +59,7 @@ class Meter:
             BudgetSpent: they do not.
         """
         if self.spent + n_queries > self.budget:
-            self.ran_out = True
+            self.ran_out = "queries"
             raise BudgetSpent(f"{self.spent} of {self.budget} spent, {n_queries} more asked")
 
     def score(self, queries: Sequence[Query], labels: Sequence[str]) -> NDArray[np.float64]:
@@ -126,8 +126,8 @@ class Meter:
                 self.between()
                 yield part, self._timed(ask, part)
                 answered += len(part)
-        except BudgetSpent:
-            self.ran_out = True
+        except BudgetSpent as error:
+            self.ran_out = error.wall
             raise
         finally:
             self.spent -= len(queries) - answered  # settle

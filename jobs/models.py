@@ -68,6 +68,7 @@ class DatasetRow(SQLModel, table=True):
     filename: str
     sha256: str
     columns: list[str] = _json()
+    image_column: str = ""  # the column that names images; empty: there are none
     labels: list[str] = _json()
     counts: dict[str, dict[str, int]] = _json()  # split -> label -> rows
     split_source: str  # "given" or "drawn"
@@ -87,6 +88,19 @@ class ExampleRow(SQLModel, table=True):
     split: str = Field(index=True)
     inputs: dict[str, str] = _json()
     label: str
+
+
+class ImageRow(SQLModel, table=True):
+    """An image that rows of a dataset name."""
+
+    __tablename__ = "images"
+
+    dataset_id: str = Field(foreign_key="datasets.id", primary_key=True, ondelete="CASCADE")
+    name: str = Field(primary_key=True)  # "sha256:<hex>", of the data
+    media_type: str
+    width: int
+    height: int
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # a PNG or JPEG file
 
 
 class JobRow(SQLModel, table=True):

@@ -33,9 +33,9 @@ def measure_baseline(work: Work) -> dict[str, Any]:
 def report(work: Work, incumbent: Incumbent) -> Ending:
     """The test split, once: the incumbent against the baseline.
 
-    Outside the budget of queries, but within the walls of tokens and cost.
+    Outside the budgets of queries and seconds, but within the walls of tokens and cost.
     """
-    work.ledger.held_requests = 0
+    work.ledger.held_requests, work.ledger.look_up = 0, work.look_up
     test = list(work.split.test)
     most = len(test) * (1 + n_queries(incumbent.prompt))
     meter = Meter(work.backend, most, between=work.look_up)

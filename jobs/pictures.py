@@ -12,7 +12,7 @@ from PIL import Image
 _DECODED = 4096  # images kept decoded
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Pictures:
     """The image column of a dataset and the files that its values name."""
 

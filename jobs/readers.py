@@ -5,13 +5,16 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import PurePath
 from typing import Any, NoReturn, TypeAlias
 
+from jobs.images import Image
+
 MAX_ROWS = 100_000
 MAX_FIELD = 20_000  # characters
+ZIP = ".zip"  # of images; `jobs.galleries` reads it
 NOT_TEXT = re.compile("[\x00\ud800-\udfff]")  # no file and no database takes these
 
 Row: TypeAlias = Mapping[str, str]
@@ -23,10 +26,12 @@ class BadFile(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under one header."""
+    """Rows of text under one header, and the images that one of the columns may name."""
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    image_column: str = ""  # empty: no column holds images
+    images: Mapping[str, Image] = field(default_factory=dict)  # by name
 
 
 def read_table(filename: str, data: bytes) -> Table:
@@ -40,7 +45,7 @@ def read_table(filename: str, data: bytes) -> Table:
     """
     ending = PurePath(filename).suffix.lower()
     if ending not in READERS:
-        wanted = ", ".join(READERS)
+        wanted = ", ".join([*READERS, ZIP])
         raise BadFile(f"{filename!r} ends in {ending or 'nothing'!r}; wanted one of {wanted}")
     rows = list(islice(READERS[ending](_decode(data)), MAX_ROWS + 1))
     if len(rows) > MAX_ROWS:

@@ -90,7 +90,7 @@ class Runner:
         try:
             last = self._generations(work)
             if last.incumbent is None:
-                raise BudgetSpent("the budget did not last for one generation")
+                raise BudgetSpent(_too_short(work))
             return report(work, last.incumbent)
         finally:
             work.ledger.flush()
@@ -174,6 +174,12 @@ class _Stopwatch:
         return TimingRow(
             job_id=self._job_id, number=number, seconds=seconds, model_seconds=model_seconds
         )
+
+
+def _too_short(work: Work) -> str:
+    wall = work.meter.ran_out or "queries"
+    kept = ", what the report may cost being kept" if wall in ("tokens", "cost") else ""
+    return f"the budget of {wall} did not last for one generation{kept}; make it larger"
 
 
 def _error(error: Exception) -> dict[str, Any]:

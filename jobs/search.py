@@ -11,7 +11,7 @@ import numpy as np
 from jobs.meter import BudgetSpent, Meter, Writing
 from jobs.objective import Objective, Scored
 from jobs.prompts import Prompt
-from jobs.spaces import Space
+from jobs.spaces import Space, decode_all
 from optimizers.base import Chooses, Losses, Optimizer, Staged, Trial, Writes, mean_losses
 
 S = TypeVar("S")
@@ -176,7 +176,7 @@ class Search(Generic[S]):
                 return state, found
 
     def _score(self, trials: list[Trial[Any]]) -> tuple[list[Prompt], list[Scored]]:
-        prompts = [self.space.decode(trial.candidate) for trial in trials]
+        prompts = decode_all(self.space, [trial.candidate for trial in trials])
         rows = [trial.rows for trial in trials]
         self.meter.afford(sum(map(self.train.n_queries, rows)) + self.dev.n_queries(None))
         return prompts, self.train.score(list(zip(prompts, rows, strict=True)))

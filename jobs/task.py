@@ -87,6 +87,10 @@ class Task:
         image = self.pictures.files[inputs[column]]
         return painted(image, prompt.values) if isinstance(prompt, PixelPrompt) else image
 
+    def texts(self, inputs: Mapping[str, str]) -> dict[str, str]:
+        """The columns of words among an example's inputs."""
+        return {name: text for name, text in inputs.items() if name != self.pictures.column}
+
     @property
     def measure(self) -> str:
         """What `accuracy` is here: the share of right answers, or the mean by this metric."""

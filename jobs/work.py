@@ -48,15 +48,16 @@ class Work:
 def make_ready(
     job: JobRow, catalog: Catalog, accounts: Accounts, look_up: Callable[[], None]
 ) -> Work:
-    """Opens the models and reads the rows; `look_up` is called between slices of queries."""
+    """Opens the models and reads the rows; `look_up` comes before each slice and each request."""
     spec = JobSpec.model_validate(job.spec)
-    ledger = Ledger(accounts, job.id, job.attempts, _walls(spec.budget), spec.cache)
+    watch = _watch(job, spec, look_up)
+    ledger = Ledger(accounts, job.id, job.attempts, _walls(spec.budget), spec.cache, watch)
     backend = _opened(spec.endpoint, catalog, ledger)
     writer = _opened(name, catalog, ledger) if (name := spec.method.writer_endpoint) else None
     assert writer is None or isinstance(writer, Generates)  # admitted
-    task = spec.task.made()
+    task = spec.task.made(catalog.pictures(spec.dataset))
     split = catalog.split(spec.dataset)
-    meter = Meter(backend, spec.budget.queries, between=_watch(job, spec, look_up), writer=writer)
+    meter = Meter(backend, spec.budget.queries, between=watch, writer=writer)
     problem = Problem(backend, task, split, spec.task.baseline, spec.seed)
     search = spec.method.search(problem, meter)
     return Work(job, spec, task, split, backend, ledger, meter, search, look_up)

@@ -4,8 +4,9 @@ A gradient estimated over B examples has the variance (1/B^2) sum_i V_i / n_i, w
 variance of one draw on example i and n_i the number of draws (OPS, arXiv:2410.05966, theorem 1).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,15 @@ Counts: TypeAlias = NDArray[np.int64]  # draws of each example, shape (B,)
 
 SMALLEST_SHARE = 0.1  # of the mean share: J holds 1/q, whose mean does not exist near 0
 JITTER = 1e-4  # on the covariance's diagonal
+
+
+@runtime_checkable
+class Allocates(Protocol):
+    """An optimizer that asks about some training rows more often than about others."""
+
+    def allocation(self, state: Any) -> Mapping[int, int]:
+        """After a generation: what each row of its batch was asked, in queries."""
+        ...
 
 
 def equal(n_examples: int, total: int) -> Counts:
@@ -62,11 +72,17 @@ def shrunk(variances: Array, weight: float = 0.5) -> Array:
 def variance_ratio(variances: Array, counts: Counts) -> float:
     """Variance under equal counts over the variance under these; above 1 they help.
 
-    It cannot exceed 1 + CV^2 of sqrt(V_i).
+    It cannot exceed 1 + CV^2 of sqrt(V_i), the square of `spread`.
     """
     usable = _usable(variances)
     mine = float((usable / np.maximum(counts, 1)).sum())
     return float(usable.sum()) * len(counts) / float(counts.sum()) / mine if mine > 0 else 1.0
+
+
+def spread(variances: Array) -> float:
+    """Coefficient of variation of sqrt(V_i): what an allocator can make use of."""
+    deviations = np.sqrt(_usable(variances))
+    return float(deviations.std() / deviations.mean()) if deviations.any() else 0.0
 
 
 def rounded(shares: Array, total: int, least: int = 0) -> Counts:

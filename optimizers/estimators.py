@@ -5,12 +5,13 @@ scale, one query at o + s e (and, antithetic, one more at o - s e) gives an esti
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
+Directions: TypeAlias = NDArray[np.floating[Any]]  # shape (n_draws, D)
 Owners: TypeAlias = NDArray[np.int64]  # the example of each draw, shape (n_draws,), 0 .. B-1
 
 
@@ -19,7 +20,7 @@ class Draws:
     """What was asked and answered; a lost answer is nan, and its draw is left out."""
 
     owners: Owners
-    directions: Array  # e, shape (n_draws, D)
+    directions: Directions  # e
     slopes: Array  # c with gradient estimate c e, shape (n_draws,), nats per unit of o
 
     def __add__(self, other: "Draws") -> "Draws":
@@ -50,15 +51,18 @@ def batch_gradient(draws: Draws, n_examples: int, *, by_query: bool = False) -> 
     An example all of whose draws were lost is left out. With `by_query` every draw weighs alike, as
     in the released code: biased towards the examples with many draws.
     """
-    known = np.isfinite(draws.slopes)
-    if not known.any():
-        return np.zeros(draws.directions.shape[1])
-    owners, slopes = draws.owners[known], draws.slopes[known]
-    counts = np.bincount(owners, minlength=n_examples)
-    share = np.ones(len(owners)) / len(owners)
-    if not by_query:
-        share = 1 / counts[owners] / np.count_nonzero(counts)
-    return np.asarray((share * slopes) @ draws.directions[known])
+    weights = _weights(draws, draws.slopes, n_examples, by_query)
+    return (weights.astype(draws.directions.dtype) @ draws.directions).astype(np.float64)
+
+
+def noise_gradient(draws: Draws, rises: Array, n_examples: int, *, by_query: bool = False) -> float:
+    """dL/d(ln s), L the mean loss of the batch under noise: the mean of L (|e|^2 - D).
+
+    `rises` are the losses above the clean one, which is the baseline, shape (n_draws,). OPS's
+    released layers learn a scale for each output, by L (e^2 - 1); for one scale they are summed.
+    """
+    sizes = _squares(draws.directions) - draws.directions.shape[1]
+    return float(_weights(draws, rises, n_examples, by_query) @ sizes)
 
 
 def draw_variances(draws: Draws, n_examples: int) -> Array:
@@ -66,11 +70,29 @@ def draw_variances(draws: Draws, n_examples: int) -> Array:
 
     nan where fewer than two draws are known.
     """
-    known = np.isfinite(draws.slopes)
+    known, squares = np.isfinite(draws.slopes), _squares(draws.directions)
     variances = np.full(n_examples, np.nan)
     for example in range(n_examples):
-        mine = known & (draws.owners == example)
-        if np.count_nonzero(mine) > 1:
-            gradients = draws.slopes[mine, None] * draws.directions[mine]
-            variances[example] = gradients.var(axis=0, ddof=1).sum()
+        mine = np.flatnonzero(known & (draws.owners == example))
+        if len(mine) > 1:
+            slopes = draws.slopes[mine]
+            mean = slopes @ draws.directions[mine] / len(mine)
+            about_zero = float(slopes**2 @ squares[mine])
+            variances[example] = max(about_zero - len(mine) * float(mean @ mean), 0.0)
+            variances[example] /= len(mine) - 1
     return variances
+
+
+def _weights(draws: Draws, values: Array, n_examples: int, by_query: bool) -> Array:
+    """Each draw's value times its share in the mean; 0 where it is lost, shape (n_draws,)."""
+    known = np.isfinite(values)
+    counts = np.bincount(draws.owners[known], minlength=n_examples)
+    shares = known / max(int(known.sum()), 1)
+    if not by_query:
+        shares = known / np.maximum(counts[draws.owners] * np.count_nonzero(counts), 1)
+    return np.where(known, values, 0.0) * shares
+
+
+def _squares(directions: Directions) -> Array:
+    """|e|^2 of each, shape (n_draws,)."""
+    return np.asarray(np.einsum("ij,ij->i", directions, directions, dtype=np.float64))

@@ -6,6 +6,7 @@ Pure functions for the dashboard, notebooks and reports. No HTTP, no database, n
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from web.formats import measured, sentence
 from web.plotting import (
     Figure,
     Theme,
@@ -48,7 +49,9 @@ def comparison_figure(report: Object, theme: str = "light") -> Figure:
     rows = [("Baseline", "baseline", colors.muted), ("Tuned", "tuned", colors.incumbent)]
     scored = [(name, report[key], color) for name, key, color in rows if _is_scored(report, key)]
     data = [_bar(name, result, color, colors) for name, result, color in scored]
-    x = axis(f"Test {_measure(report)} (%)", colors, range=[0, 100], ticksuffix=" %", nticks=6)
+    x = axis(
+        f"Test {measured(_measure(report))} (%)", colors, range=[0, 100], ticksuffix=" %", nticks=6
+    )
     y = axis("", colors, autorange="reversed", showgrid=False, ticksuffix="  ")
     y["tickfont"] = {"size": 13, "color": colors.text}
     more = {} if data else {"annotations": [note("No test results yet", colors)]}
@@ -154,7 +157,7 @@ def _curves_layout(
         unifiedhovertitle={"text": "%{x:,d} queries"},
     )
     suffix = {"ticksuffix": " %"} if unit == PERCENT else {}
-    title = "Loss" if metric == "loss" else _measure(job).replace("accuracy", "Accuracy")
+    title = "Loss" if metric == "loss" else sentence(measured(_measure(job)))
     y = axis(f"{title} ({unit})", theme, nticks=6, **suffix)
     return layout(theme, x, y, hovermode="x unified", showlegend=True, **more)
 

@@ -1,5 +1,6 @@
-"""The dashboard's pages and static files. Shells only: every number comes from /api, by fetch.
+"""The dashboard's pages and static files. Every number comes from /api: what moves, by fetch.
 
+What stays as it is, a dataset and a report, is asked here and readable without a script.
 No job, no store, no query to a model. `mount_pages(app)` is all the service needs.
 """
 
@@ -18,12 +19,15 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from web.asking import NotTold, ask
+from web.formats import FILTERS
 from web.reference import sections
-from web.words import POWERS, RUNGS
+from web.words import LABELS_ONLY, MEASURES, POWERS, RUNGS
 
 Renderer = Callable[..., HTMLResponse]  # (request, template, status=200, **values)
 
 HERE = Path(__file__).parent
+ROWS, IMAGES = 50, 240  # of a dataset on one page
 PLOTLY = "plotly.min.js"
 
 CONTENT_SECURITY_POLICY = (
@@ -84,11 +88,21 @@ def _add_jobs(router: APIRouter, render: Renderer) -> None:
 
     @router.get("/jobs/new")
     def new_job(request: Request) -> HTMLResponse:
-        return render(request, "new.html")
+        return render(request, "new.html", labels_only=LABELS_ONLY)
 
     @router.get("/jobs/{job_id}")
     def job(request: Request, job_id: str) -> HTMLResponse:
         return render(request, "job.html", job_id=job_id)
+
+    @router.get("/jobs/{job_id}/report")
+    async def report(request: Request, job_id: str) -> HTMLResponse:
+        path = f"/api/jobs/{job_id}"
+        try:
+            values = {"report": await ask(request, f"{path}/report")}
+            values["job"] = await ask(request, path)
+        except NotTold as why:
+            return not_told(request, render, why)
+        return render(request, "report.html", job_id=job_id, **values)
 
 
 def _add_datasets(router: APIRouter, render: Renderer) -> None:
@@ -97,8 +111,18 @@ def _add_datasets(router: APIRouter, render: Renderer) -> None:
         return render(request, "datasets.html")
 
     @router.get("/datasets/{dataset_id}")
-    def dataset(request: Request, dataset_id: str) -> HTMLResponse:
-        return render(request, "dataset.html", dataset_id=dataset_id)
+    async def dataset(
+        request: Request, dataset_id: str, split: str = "train", after: str = "0"
+    ) -> HTMLResponse:
+        path = f"/api/datasets/{dataset_id}"
+        try:
+            dataset = await ask(request, path)
+            limit = str(IMAGES if dataset.get("image_column") else ROWS)
+            rows = await ask(request, f"{path}/rows", split=split, after=after, limit=limit)
+        except NotTold as why:
+            return not_told(request, render, why)
+        values = {"dataset": dataset, "rows": rows, "split": split}
+        return render(request, "dataset.html", dataset_id=dataset_id, **values)
 
 
 def _add_endpoints(router: APIRouter, render: Renderer) -> None:
@@ -120,7 +144,12 @@ def _add_reference(router: APIRouter, render: Renderer) -> None:
 
 def not_found_page(request: Request) -> HTMLResponse:
     """For the service's 404 handler, when a browser (Accept: text/html) asks outside /api."""
-    return _renderer()(request, "not_found.html", status=404)
+    return _renderer()(request, "not_found.html", status=404, message="")
+
+
+def not_told(request: Request, render: Renderer, why: NotTold) -> HTMLResponse:
+    """In place of a page whose subject the API does not tell."""
+    return render(request, "not_found.html", status=why.status, message=str(why))
 
 
 def _renderer() -> Renderer:
@@ -128,6 +157,8 @@ def _renderer() -> Renderer:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
     )
     environment.globals["plotly_version"] = importlib.metadata.version("plotly")
+    environment.globals["measures"] = MEASURES
+    environment.filters.update(FILTERS)
     templates = Jinja2Templates(env=environment)
     headers = {"cache-control": REVALIDATE}
 

@@ -10,13 +10,13 @@ from app.errors import BadField
 from app.offers import BackendPublic, EndpointPublic, MethodPublic, MetricPublic
 from app.schemas import Listing
 from backends.registry import KINDS, check_option, find
+from jobs.catalog import BUILT_IN_MODELS
 from jobs.methods import METHODS, Spec
 from jobs.metrics import METRICS
 from jobs.spec import Name
 
 router = APIRouter(prefix="/api", tags=["catalog"])
 
-BUILT_IN_MODELS = ("minilm",)
 
 
 class EndpointBody(Spec):

@@ -1,8 +1,9 @@
 """Uploading and reading datasets."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi.responses import Response
 
 from app.deps import CatalogDep, Seen
 from app.errors import BadName, NameTaken
@@ -10,12 +11,17 @@ from app.offers import DatasetPublic, RowPublic
 from app.schemas import Listing, page
 from jobs.catalog import BadId, IdTaken, Upload, slug
 from jobs.datasets import Reading, SplitName
+from jobs.images import thumbnail
 
 router = APIRouter(prefix="/api/datasets", tags=["datasets"])
 
 Column = Annotated[str, Form(min_length=1, max_length=100)]
+UNCHANGING = "private, max-age=31536000, immutable"  # an image's name is the hash of its bytes
 
-
+FILE = (
+    "a .csv, .tsv or .jsonl file in UTF-8; or a .zip of PNG, JPEG or WebP images as label/file or "
+    "split/label/file, or with a manifest.csv or .jsonl: image (a path in the zip), label, more"
+)
 EXAMPLE = {
     "file": "text,label\n" + "".join(f"good {n},+\nbad {n},-\n" for n in range(3)),
     "name": "reviews",
@@ -31,7 +37,7 @@ EXAMPLE = {
 )
 def create_dataset(
     catalog: CatalogDep,
-    file: Annotated[UploadFile, File(description="a .csv, .tsv or .jsonl file in UTF-8")],
+    file: Annotated[UploadFile, File(description=FILE)],
     name: Annotated[
         str, Form(max_length=64, description="id of the dataset; empty: from the file's name")
     ] = "",
@@ -56,7 +62,8 @@ def create_dataset(
 ) -> DatasetPublic:
     """Checks every row, takes or draws the splits, and stores all of it or nothing.
 
-    Rows have a label, for classification, or a target, for generation with a metric.
+    Rows have a label, for classification, or a target, for generation with a metric. Of a zip
+    every image is decoded; animations keep their first frame, and WebP becomes PNG.
     """
     filename = file.filename or "upload"
     wanted = tuple(part.strip() for part in text_columns.split(",") if part.strip())
@@ -90,6 +97,27 @@ def list_rows(
 ) -> Listing[RowPublic]:
     rows = catalog.rows(dataset_id, split, after=after, limit=limit + 1)
     return page([RowPublic.of(row) for row in rows], limit)
+
+
+@router.get(
+    "/{dataset_id}/images/{name}",
+    summary="An image, or a small one of it",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}, "image/jpeg": {}}}},
+)
+def read_image(
+    dataset_id: str,
+    name: str,
+    catalog: CatalogDep,
+    width: Annotated[
+        Literal["64", "128", "256"] | None,
+        Query(description="pixels it has at most, in width and height; unset: the file itself"),
+    ] = None,
+) -> Response:
+    row = catalog.image(dataset_id, name)
+    data = thumbnail(row.data, int(width)) if width else row.data
+    headers = {"cache-control": UNCHANGING}
+    return Response(data, media_type=row.media_type, headers=headers)
 
 
 @router.delete("/{dataset_id}", status_code=204, summary="Delete a dataset; its jobs stay")

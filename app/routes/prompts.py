@@ -11,10 +11,14 @@ from app.deps import CatalogDep, ServiceDep, StoreDep
 from app.errors import BadField, NoPromptYet, NoReportYet, WrongFormat
 from app.schemas import Listing, PredictionPublic, PromptPublic, measure
 from jobs import prompts
-from jobs.catalog import Catalog
+from jobs.admission import reads_images
+from jobs.catalog import Catalog, NoSuchDataset
 from jobs.datasets import RESERVED
+from jobs.galleries import IMAGE
+from jobs.images import DATA_URL, FILE_BYTES, Album, BadImage, from_data_url
 from jobs.methods import Spec
 from jobs.models import JobRow, PromptRow
+from jobs.pictures import Pictures
 from jobs.prompts import SoftPrompt, TextPrompt
 from jobs.serving import Served
 from jobs.spec import JobSpec
@@ -24,21 +28,32 @@ from jobs.task import slots
 router = APIRouter(prefix="/api/jobs", tags=["prompts"])
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
+ImageUrl = Annotated[str, Field(max_length=FILE_BYTES * 4 // 3 + 300)]  # base64: 4 letters, 3 bytes
 
 
 def _shape(given: Any) -> str:
     """In brackets, so that the place of an error is told without it."""
-    return "[columns]" if isinstance(given, dict) else "[text]"
+    if isinstance(given, dict):
+        return "[columns]"
+    return "[image]" if isinstance(given, str) and DATA_URL.match(given) else "[text]"
 
 
+Value = Annotated[
+    Annotated[Text, Tag("[text]")] | Annotated[ImageUrl, Tag("[image]")], Discriminator(_shape)
+]
 Input = Annotated[
-    Annotated[Text, Tag("[text]")] | Annotated[dict[str, Text], Tag("[columns]")],
+    Annotated[Text, Tag("[text]")]
+    | Annotated[ImageUrl, Tag("[image]")]
+    | Annotated[dict[str, Value], Tag("[columns]")],
     Discriminator(_shape),
 ]
 
 
 class PredictBody(Spec):
-    """Inputs to label: texts, or one object of columns each."""
+    """Inputs to label: texts, or one object of columns each.
+
+    An image is `data:image/png;base64,…`, or the name of an image of the job's dataset.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"inputs": ["Where is my parcel?"], "baseline": True}]},
@@ -80,6 +95,9 @@ def predict(
     served = _served(job, row, catalog)
     columns = [slot for slot in slots(served.task.template) if slot not in RESERVED]
     inputs = _inputs(body, columns)
+    if IMAGE in columns and reads_images(served.endpoint):
+        inputs, pictures = _taken_in(inputs, job.spec["dataset"], catalog)
+        served = replace(served, task=replace(served.task, pictures=pictures))
     answers = service.predictor.answer(served, inputs)
     before = _baseline(job, served)
     baselines = service.predictor.answer(before, inputs) if body.baseline else [None] * len(inputs)
@@ -152,3 +170,31 @@ def _inputs(body: PredictBody, columns: list[str]) -> list[dict[str, str]]:
             )
         inputs.append(given)
     return inputs
+
+
+def _taken_in(
+    inputs: list[dict[str, str]], dataset: str, catalog: Catalog
+) -> tuple[list[dict[str, str]], Pictures]:
+    """The inputs with names for images, and what these name."""
+    album, files, named = Album(), {}, []
+    for number, given in enumerate(inputs):
+        try:
+            name, data = _image(given[IMAGE], album, dataset, catalog)
+        except (BadImage, NoSuchDataset) as error:
+            raise BadField(
+                f"inputs.{number}",
+                f"{error}; wanted 'data:image/png;base64,…' or the name of an image of "
+                "the job's dataset",
+                "bad_image",
+            ) from None
+        files[name] = data
+        named.append({**given, IMAGE: name})
+    return named, Pictures(IMAGE, files)
+
+
+def _image(value: str, album: Album, dataset: str, catalog: Catalog) -> tuple[str, bytes]:
+    if DATA_URL.match(value):
+        image = album.add(from_data_url(value))
+        return image.name, image.data
+    row = catalog.image(dataset, value)
+    return row.name, row.data

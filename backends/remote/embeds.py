@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from backends.base import BackendRefused
 from backends.remote.asking import Embedded
+from backends.words import unit
 
 TABLES = (
     "embed_tokens.weight",  # Llama, Qwen, Mistral, Gemma, Phi
@@ -88,7 +89,7 @@ class Embeddings:
         if vectors.ndim != 2 or vectors.shape[1] != self.hidden:
             raise BackendRefused(f"vectors {vectors.shape}: (n_tokens, {self.hidden}) wanted")
         words, table = self._words
-        cosines = _unit(np.asarray(vectors, np.float32)) @ table.T
+        cosines = unit(np.asarray(vectors, np.float32)) @ table.T
         best = cosines.argmax(axis=1)
         return [(words[i], float(row[i])) for i, row in zip(best, cosines, strict=True)]
 
@@ -103,14 +104,7 @@ class Embeddings:
             for token in range(n_tokens)
             if token not in special and any(map(str.isalnum, texts[token]))
         ]
-        return [texts[token].strip() for token in kept], _unit(self.table[kept])
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = vectors / np.maximum(
-        np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12
-    )
-    return unit
+        return [texts[token].strip() for token in kept], unit(self.table[kept]).astype(np.float32)
 
 
 def written(sequence: NDArray[np.float32]) -> str:

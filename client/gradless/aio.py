@@ -11,6 +11,7 @@ from typing import Any, Self, TextIO, Unpack
 from gradless import calls, types
 from gradless.errors import GradlessError
 from gradless.follow import BROKEN_STREAM, Follow
+from gradless.images import Input
 from gradless.progress import Show, showing
 from gradless.report import Report
 from gradless.transport import Address, AsyncTransport
@@ -54,10 +55,11 @@ class AsyncJob(JobView):
         return await self._transport.every(calls.generations(self.id, after))
 
     async def predict(
-        self, inputs: Sequence[str | Mapping[str, str]], baseline: bool = False
+        self, inputs: Sequence[Input], baseline: bool = False
     ) -> list[types.Prediction]:
         """As `Job.predict`."""
-        return await self._transport.send(calls.predict(self.id, inputs, baseline))
+        call = await asyncio.to_thread(calls.predict, self.id, inputs, baseline)
+        return await self._transport.send(call)
 
     async def prompt(self) -> types.Prompt:
         """As `Job.prompt`."""

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypedDict, TypeGuard, TypeVar
 from urllib.parse import quote
 
 from gradless import types
+from gradless.images import Input, sendable
 from gradless.report import Report
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ R = TypeVar("R", bound=types.Record)
 Rows = Sequence[Mapping[str, Any]]
 DatasetLike = str | Path | types.Dataset | Rows
 Budget = int | Mapping[str, float]
-TABLES = frozenset({".csv", ".tsv", ".jsonl"})
+UPLOADS = frozenset({".csv", ".tsv", ".jsonl", ".zip"})
 QUERIES = 50_000  # the budget of who names none
 
 
@@ -146,7 +147,7 @@ def is_upload(dataset: object) -> TypeGuard[str | Path | Rows]:
         (False, True, True)
     """
     if isinstance(dataset, str):
-        return Path(dataset).suffix.lower() in TABLES
+        return Path(dataset).suffix.lower() in UPLOADS
     return isinstance(dataset, (Path, Sequence))
 
 
@@ -220,13 +221,13 @@ def prompt_file(job_id: str, format: str) -> Call[bytes]:
     return Call("GET", f"/api/jobs/{_part(job_id)}/prompt", bytes, params={"format": format})
 
 
-def predict(
-    job_id: str, inputs: Iterable[str | Mapping[str, str]], baseline: bool
-) -> Call[list[types.Prediction]]:
-    if isinstance(inputs, str):
-        raise TypeError("predict takes a list of texts: write predict([text]) for a single one")
+def predict(job_id: str, inputs: Iterable[Input], baseline: bool) -> Call[list[types.Prediction]]:
+    if isinstance(inputs, (str, bytes, Path)):
+        raise TypeError(
+            "predict takes a list of texts or images: write predict([x]) for a single one"
+        )
     read = types.Page[types.Prediction].model_validate_json
-    body = {"inputs": list(inputs), "baseline": baseline}
+    body = {"inputs": [sendable(each) for each in inputs], "baseline": baseline}
     path = f"/api/jobs/{_part(job_id)}/predict"
     return Call("POST", path, lambda answer: read(answer).data, json=body)
 

@@ -13,11 +13,13 @@ import typer
 from gradless import cli_endpoints, options, output, serve
 from gradless.client import Client
 from gradless.errors import JobFailed, NotFound
+from gradless.images import is_file
 from gradless.job import Job
 from gradless.session import SETTINGS, AsJson, Url, session
 from gradless.transport import __version__
 
 INPUTS_PER_REQUEST = 100
+IMAGES_PER_REQUEST = 8  # they are larger, and a request has a limit
 INTERRUPTED = 130  # as shells count: 128 + SIGINT
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, such as job_01…")]
@@ -62,7 +64,7 @@ def serve_command(
 
 @app.command()
 def tune(
-    dataset: Annotated[str | None, typer.Option(help="Id or file (.csv, .tsv, .jsonl).")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Id or file: csv, tsv, jsonl, zip.")] = None,
     endpoint: Annotated[str | None, typer.Option(help="The model to tune for.")] = None,
     method: Annotated[str | None, typer.Option(help="How to search.")] = None,
     preset: Annotated[str | None, typer.Option(help="Settings as a set: fast, paper.")] = None,
@@ -146,21 +148,24 @@ def resume(job: JobId, as_json: AsJson = False, url: Url = None) -> None:
 @app.command()
 def predict(
     job: JobId,
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT…", help="Texts; - reads lines.")],
+    texts: Annotated[
+        list[str], typer.Argument(metavar="INPUT…", help="Texts or image files; - reads lines.")
+    ],
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Answer texts with a job's best prompt: answer, probability and text, tab-separated.
+    """Answer inputs with a job's best prompt: answer, probability and input, tab-separated.
 
     \b
     Examples:
       gradless predict job_01 "I was charged twice"
       gradless predict job_01 - < texts.txt
+      gradless predict job_02 cat.png dog.jpg
     """
     inputs = [text.rstrip("\n") for text in sys.stdin] if texts == ["-"] else texts
     inputs = [text for text in inputs if text.strip()]
     if not inputs:
-        raise typer.BadParameter("no text to classify")
+        raise typer.BadParameter("nothing to answer")
     with session(url) as client:
         _predict(client.job(job), inputs, as_json)
 
@@ -188,9 +193,10 @@ def _started(client: Client, job: Job, as_json: bool) -> None:
 
 def _predict(job: Job, inputs: Sequence[str], as_json: bool) -> None:
     answers = []
-    for start in range(0, len(inputs), INPUTS_PER_REQUEST):
-        texts = inputs[start : start + INPUTS_PER_REQUEST]
-        made = job.predict(texts)
+    at_once = IMAGES_PER_REQUEST if any(map(is_file, inputs)) else INPUTS_PER_REQUEST
+    for start in range(0, len(inputs), at_once):
+        texts = inputs[start : start + at_once]
+        made = job.predict([Path(text) if is_file(text) else text for text in texts])
         answers += made
         for text, answer in zip(texts, made, strict=True):
             if not as_json:

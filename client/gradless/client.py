@@ -111,7 +111,10 @@ class Client:
     def upload(
         self, rows: str | Path | calls.Rows, **options: Unpack[calls.UploadOptions]
     ) -> types.Dataset:
-        """Send labelled rows: a .csv, .tsv or .jsonl file, or a list of dicts.
+        """Send labelled rows: a .csv, .tsv or .jsonl file, a list of dicts, or a .zip of images.
+
+        A zip has its images as label/file or split/label/file, or a manifest.csv or .jsonl with the
+        columns image (a path in the zip) and label.
 
         Options: `name`, `text_columns` (a list), `label_column`, `split_column`, `shots`, `seed`;
         for texts to be generated `target_column` instead of `label_column`.
@@ -119,6 +122,7 @@ class Client:
         Example:
             client.upload("mail.csv", text_columns=["subject", "body"], label_column="queue")
             client.upload("news.csv", target_column="headline")
+            client.upload("digits.zip", shots=16)
         """
         return self._transport.send(calls.upload(rows, options))
 

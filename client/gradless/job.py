@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, TextIO
 
 from gradless import calls, types
 from gradless.errors import GradlessError
 from gradless.follow import BROKEN_STREAM, Follow
+from gradless.images import Input
 from gradless.progress import Show, showing
 from gradless.report import Report
 from gradless.transport import Transport
@@ -62,14 +63,16 @@ class Job(JobView):
         """Rounds of the search with a number above `after`, oldest first."""
         return self._transport.every(calls.generations(self.id, after))
 
-    def predict(
-        self, inputs: Sequence[str | Mapping[str, str]], baseline: bool = False
-    ) -> list[types.Prediction]:
+    def predict(self, inputs: Sequence[Input], baseline: bool = False) -> list[types.Prediction]:
         """Answer with the best prompt so far; `baseline=True` adds the manual prompt's answer.
+
+        An input is a text, or an image as a Path or bytes; a dict of them where there are several
+        columns.
 
         Example:
             for answer in job.predict(["I was charged twice", "The app crashes"]):
                 print(answer, answer.probabilities[answer.label])
+            print(images_job.predict([Path("cat.png")])[0])
         """
         return self._transport.send(calls.predict(self.id, inputs, baseline))
 

@@ -118,6 +118,7 @@ class Dataset(Record):
     id: str
     task: str | None = None  # "classification" or "generation": rows with labels, or with targets
     columns: list[str] = []
+    image_column: str = ""  # the one that names images
     labels: list[str] = []
     n_rows: int | None = None
     splits: dict[str, Split] = {}

@@ -88,10 +88,10 @@ class Method(Spec):
         return self.labels_only
 
     def check_columns(self, columns: Sequence[str]) -> None:
-        """Nothing, if the settings name only these columns.
+        """Nothing, if these columns of texts are all that the method and its settings need.
 
         Raises:
-            ValueError: one names another.
+            ValueError: a setting names another, or there are too few.
         """
 
     def plan(self, problem: Problem) -> Plan:

@@ -1,6 +1,6 @@
 """BDPL: a policy gradient over prompts of words and phrases from the task's own texts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -77,9 +77,16 @@ class BDPL(Method):
         """The draws, the arg-max prompt with them, and that one on dev; equal prompts save."""
         return (self.sample_size + 1) * min(self.n_rows or n_train, n_train) + n_dev
 
+    def check_columns(self, columns: Sequence[str]) -> None:
+        if not columns:
+            raise ValueError(
+                "bdpl takes its words from the texts of the train rows, and this dataset has "
+                "images alone; choose another method"
+            )
+
     def plan(self, problem: Problem) -> Plan:
         train = problem.split.train
-        texts = [text for example in train for text in example.inputs.values()]
+        texts = [text for example in train for text in problem.task.texts(example.inputs).values()]
         wanted = Wanted(self.vocabulary_size, self.max_n, self.min_count, self.min_pmi)
         found = candidates(texts, problem.task.words, wanted)
         optimizer = bdpl.BDPL(

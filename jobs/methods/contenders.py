@@ -7,10 +7,14 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from jobs.methods.base import Method
 from jobs.methods.bbt import BBT
 from jobs.methods.bdpl import BDPL
+from jobs.methods.blackvip import BlackVIP
+from jobs.methods.bpt_vlm import BPTVLM
 from jobs.methods.grips import GrIPS
 from jobs.methods.llm import LLM
+from jobs.methods.ops import LR, OPSLR, OPSSPSA, SPSA
 from jobs.methods.promptboosting import PromptBoosting
 from jobs.methods.rlprompt import RLPrompt
+from jobs.methods.zip import ZIP
 from jobs.strict import one_of, tag
 
 CONTENDERS: dict[str, type[Method]] = {
@@ -20,6 +24,13 @@ CONTENDERS: dict[str, type[Method]] = {
     "bdpl": BDPL,
     "promptboosting": PromptBoosting,
     "llm": LLM,
+    "lr": LR,
+    "spsa": SPSA,
+    "ops-lr": OPSLR,
+    "ops-spsa": OPSSPSA,
+    "bpt-vlm": BPTVLM,
+    "zip": ZIP,
+    "blackvip": BlackVIP,
 }
 
 AnyContender: TypeAlias = Annotated[
@@ -28,7 +39,14 @@ AnyContender: TypeAlias = Annotated[
     | Annotated[RLPrompt, Tag("[rlprompt]")]
     | Annotated[BDPL, Tag("[bdpl]")]
     | Annotated[PromptBoosting, Tag("[promptboosting]")]
-    | Annotated[LLM, Tag("[llm]")],
+    | Annotated[LLM, Tag("[llm]")]
+    | Annotated[LR, Tag("[lr]")]
+    | Annotated[SPSA, Tag("[spsa]")]
+    | Annotated[OPSLR, Tag("[ops-lr]")]
+    | Annotated[OPSSPSA, Tag("[ops-spsa]")]
+    | Annotated[BPTVLM, Tag("[bpt-vlm]")]
+    | Annotated[ZIP, Tag("[zip]")]
+    | Annotated[BlackVIP, Tag("[blackvip]")],
     Discriminator(tag),
     BeforeValidator(one_of("method", CONTENDERS)),
 ]

@@ -96,12 +96,14 @@ def _assignment(problem: Problem) -> Assignment:
     return Assignment(
         problem.task.template,
         tuple(problem.task.words),
-        tuple(_shown(example.inputs) for example in train),
+        tuple(_shown(problem.task.texts(example.inputs)) for example in train),
         tuple(words.get(example.label, example.label) for example in train),
     )
 
 
 def _shown(inputs: Mapping[str, str]) -> str:
     """One input as a text: its only column, or all with their names; long ones are cut."""
+    if not inputs:
+        return "(an image)"
     text = "\n".join(inputs.values() if len(inputs) == 1 else map(": ".join, inputs.items()))
     return text if len(text) <= LONGEST_INPUT else f"{text[:LONGEST_INPUT]} ..."

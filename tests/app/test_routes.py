@@ -21,6 +21,7 @@ ROUTES = [
     ("GET", "/api/datasets", 200),
     ("GET", "/api/datasets/{dataset_id}", 200),
     ("GET", "/api/datasets/{dataset_id}/rows", 200),
+    ("GET", "/api/datasets/{dataset_id}/images/{name}", 404),  # it has none
     ("DELETE", "/api/datasets/{dataset_id}", 204),
     ("POST", "/api/jobs", 202),
     ("GET", "/api/jobs", 200),

@@ -3,8 +3,19 @@
 import numpy as np
 import pytest
 
-from backends.base import Backend, Generates, Query, RanksVocabulary, TakesSoftPrompts
+from backends.base import (
+    Backend,
+    Generates,
+    GivesFeatures,
+    Query,
+    RanksVocabulary,
+    TakesSoftPrompts,
+    TakesVisualPrompts,
+)
 from backends.registry import KINDS, Capability, find, open_backend
+from tests.backends.clip import tiny as tiny_clip
+from tests.backends.local import tiny
+from tests.image_files import picture
 
 LOCAL = [name for name, kind in KINDS.items() if not kind.probe]  # the others: tests/…/remote
 PROTOCOLS = {
@@ -14,15 +25,25 @@ PROTOCOLS = {
     Capability.VOCABULARY: RanksVocabulary,
     Capability.SOFT_PROMPTS: TakesSoftPrompts,
     Capability.DEEP_PROMPTS: TakesSoftPrompts,
+    Capability.INFILL: Backend,
+    Capability.FEATURES: GivesFeatures,
+    Capability.IMAGES: Backend,
+    Capability.VISUAL_PROMPTS: TakesVisualPrompts,
 }
 LABELS = ["good", "bad", "a plain film"]
 TEXTS = ["good", "a very good film !", "", "bad films", "a " * 40, "a very very plain film"]
 
 
 @pytest.fixture(scope="module")
-def models(tiny_folder):
+def models(tiny_folder, tmp_path_factory):
     """One small model of each kind: a kind that has none here fails the tests below."""
-    return {"encoder": str(tiny_folder)}
+    families = {"masked": "bert", "causal": "llama", "seq2seq": "t5"}
+    made = {
+        kind: str(tiny.build(family, tmp_path_factory.mktemp(family)))
+        for kind, family in families.items()
+    }
+    clip = str(tiny_clip.write(tmp_path_factory.mktemp("clip")))
+    return {"encoder": str(tiny_folder), "clip": clip, **made}
 
 
 @pytest.fixture(params=LOCAL, scope="module")
@@ -39,13 +60,20 @@ def backend(kind, models):
 def queries(kind, backend):
     """Texts of unlike lengths, with every sort of prompt that this kind declares."""
     rng = np.random.default_rng(7)
-    asked = [Query(text, " !") for text in TEXTS]
-    if Capability.SOFT_PROMPTS in find(kind).capabilities:
+    can = find(kind).capabilities
+    after = " !" if Capability.INFILL in can else ""
+    image = picture(color=(200, 10, 10)) if Capability.IMAGES in can else b""
+    asked = [Query(text, after, image=image) for text in TEXTS]
+    if Capability.SOFT_PROMPTS in can:
         n_layers, hidden = backend.prompt_shape
-        depths = [1, n_layers] if Capability.DEEP_PROMPTS in find(kind).capabilities else [1]
+        depths = [1, n_layers] if Capability.DEEP_PROMPTS in can else [1]
         shapes = [(depth, n_tokens, hidden) for depth in depths for n_tokens in (1, 3)]
         prompts = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
-        asked += [Query(text, soft=prompt) for text in TEXTS for prompt in prompts]
+        asked += [Query(text, soft=soft, image=image) for text in TEXTS for soft in prompts]
+    if Capability.VISUAL_PROMPTS in can:
+        visual = rng.normal(size=(1, 2, backend.visual_shape[1])).astype(np.float32)
+        other = picture(color=(10, 10, 200))
+        asked += [Query(TEXTS[0], image=image, visual=visual), Query(TEXTS[0], image=other)]
     return asked
 
 

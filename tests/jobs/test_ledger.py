@@ -194,3 +194,20 @@ def test_only_one_attempt_may_write(open_ledger, stored):
         spend(old)
         old.flush()
     assert stored() == before
+
+
+def test_who_wants_to_stop_sends_nothing_more(open_ledger):
+    class Stopped(Exception):
+        pass
+
+    def stop():
+        raise Stopped
+
+    ledger = open_ledger()
+    spend(ledger)
+    ledger.look_up = stop
+    with pytest.raises(Stopped):
+        ledger.reserve(MOST)
+    ledger.look_up = lambda: None
+    spend(ledger)
+    assert ledger.spent == MOST + MOST

@@ -2,7 +2,20 @@ import numpy as np
 import pytest
 
 from jobs.prompts import SoftPrompt, TextPrompt
-from jobs.spaces import Projection, Texts, WordList, normal_scale, uniform_scale
+from jobs.spaces import (
+    TOGETHER,
+    Projection,
+    Shifts,
+    Side,
+    Texts,
+    TwoSided,
+    WordList,
+    decode_all,
+    normal_scale,
+    patch_mean,
+    patch_scale,
+    uniform_scale,
+)
 
 WORDS = ("is", "this", "a complaint")
 START = np.random.default_rng(7).standard_normal((50, 200)).astype(np.float32)
@@ -75,3 +88,87 @@ def test_the_first_prompts_spread_as_embeddings_do():
     candidates = 0.5 * np.random.default_rng(0).standard_normal((200, 20))
     shifts = np.array([space.decode(z).vectors[0] - START for z in candidates])
     assert shifts.std() == pytest.approx(0.04, rel=0.05)
+
+
+def around(text=(3, 5), visual=(2, 4)):
+    random = np.random.default_rng(2)
+    sides = [
+        Side(random.standard_normal(shape).astype(np.float32), scale)
+        for shape, scale in ((text, 0.5), (visual, 4.0))
+        if shape is not None
+    ]
+    return Shifts(*sides)
+
+
+def test_shifts_are_in_units_of_each_side():
+    space, shift = around(), np.arange(23.0)
+    prompt = space.decode(shift)
+    assert space.size == 23
+    moved = space.text.start.ravel() + 0.5 * shift[:15], space.visual.start.ravel() + 4 * shift[15:]
+    np.testing.assert_allclose(prompt.vectors, moved[0].reshape(1, 3, 5), rtol=1e-6)
+    np.testing.assert_allclose(prompt.visual, moved[1].reshape(1, 2, 4), rtol=1e-6)
+    assert around(visual=None).decode(np.ones(15)).visual is None
+    assert around(text=(0, 5)).decode(np.ones(8)).vectors.shape == (1, 0, 5)
+
+
+def test_each_half_of_z_moves_its_own_side():
+    space = TwoSided(around(), (6, 4), seed=1)
+    start = space.decode(np.zeros(10))
+    words, patches = (space.decode(np.array(z)) for z in ([1.0] * 6 + [0] * 4, [0] * 6 + [1.0] * 4))
+    assert start.vectors.tobytes() == space.around.text.start.tobytes()
+    assert (words.vectors != start.vectors).all() and (words.visual == start.visual).all()
+    assert (patches.vectors == start.vectors).all() and (patches.visual != start.visual).all()
+
+
+def test_a_projected_prompt_is_the_shift_by_its_matrix():
+    space, z = TwoSided(around(), (6, 4), seed=1), np.random.default_rng(3).standard_normal(10)
+    direct = space.around.decode(space.matrix.astype(float) @ z)
+    np.testing.assert_allclose(space.decode(z).vectors, direct.vectors, atol=1e-5)
+    np.testing.assert_allclose(space.decode(z).visual, direct.visual, atol=1e-5)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.3])
+def test_both_matrices_spread_by_their_dimension(mean):
+    matrix = TwoSided(around((20, 30), (30, 20)), (50, 100), 0, visual_mean=mean).matrix
+    text, visual = matrix[:600, :50], matrix[600:, 50:]
+    assert text.std() == pytest.approx(50**-0.5, rel=0.02)
+    assert visual.std() == pytest.approx(100**-0.5, rel=0.02)
+    assert (text.mean(), visual.mean()) == pytest.approx((0, mean), abs=2e-3)
+    assert not matrix[:600, 50:].any() and not matrix[600:, :50].any()
+    assert abs(np.corrcoef(text.ravel()[:1000], visual.ravel()[:1000])[0, 1]) < 0.1
+
+
+def test_a_first_two_sided_prompt_spreads_by_its_scales():
+    space = TwoSided(around((20, 30), (30, 20)), (50, 100), 0)
+    prompt = space.decode(np.random.default_rng(1).standard_normal(150))
+    assert (prompt.vectors - space.around.text.start).std() == pytest.approx(0.5, rel=0.2)
+    assert (prompt.visual - space.around.visual.start).std() == pytest.approx(4.0, rel=0.2)
+
+
+def test_the_two_sided_matrix_is_a_function_of_the_seed():
+    first, again, other = (TwoSided(around(), (6, 4), seed).matrix for seed in (0, 0, 1))
+    assert first.tobytes() == again.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize("n", [1, TOGETHER, 2 * TOGETHER + 1])
+def test_many_candidates_are_decoded_as_one_by_one(n):
+    space = TwoSided(around(), (6, 4), seed=1)
+    candidates = list(np.random.default_rng(0).standard_normal((n, 10)))
+    together, alone = decode_all(space, candidates), [space.decode(z) for z in candidates]
+    assert len(together) == n
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one.vectors, other.vectors, atol=1e-5)
+        np.testing.assert_allclose(one.visual, other.visual, atol=1e-5)
+    assert together[0].vectors.base is None or together[0].vectors.base.size == 15
+
+
+def test_spaces_that_decode_one_by_one_do_so():
+    assert decode_all(Texts(), ["a", "b"]) == [TextPrompt("a"), TextPrompt("b")]
+    assert decode_all(Texts(), []) == decode_all(TwoSided(around(), (6, 4), 1), []) == []
+
+
+def test_the_visual_scales_are_those_of_the_released_code():
+    """A_V ~ N(mean n / d, (std sqrt(n / d))^2), with n = 3072, d = 500 (methods.md, 14.1)."""
+    scale, mean = patch_scale(0.02, 3072), patch_mean(0.001, 0.02, 3072, 500)
+    assert scale / np.sqrt(500) == pytest.approx(0.02 * np.sqrt(3072 / 500))
+    assert scale * mean == pytest.approx(0.001 * 3072 / 500)

@@ -9,6 +9,7 @@ from optimizers.estimators import (
     batch_gradient,
     draw_variances,
     likelihood_ratio,
+    noise_gradient,
 )
 
 D, SIGMA = 6, 0.05
@@ -49,6 +50,35 @@ def test_unbiased(kind, loss, gradient):
 
 
 @pytest.mark.parametrize("kind", ["lr", "spsa"])
+def test_the_gradient_of_the_noise_scale(kind):
+    """E[L(o + s e)] of a quadratic is L(o) + s^2 tr(H) / 2, so by ln s its slope is s^2 tr(H)."""
+    draws = drawn(quadratic, kind, 200_000)
+    plus, minus = (quadratic(POINT + sign * SIGMA * draws.directions) for sign in (1, -1))
+    rises = (plus if kind == "lr" else (plus + minus) / 2) - quadratic(POINT)
+    exact = SIGMA**2 * np.trace(CURVE)
+    each = rises * ((draws.directions**2).sum(axis=1) - D)
+    error = each.std() / np.sqrt(len(each))
+    assert abs(noise_gradient(draws, rises, 1) - exact) < 4.5 * error
+    assert error < (0.3 if kind == "lr" else 0.02) * exact
+
+
+def test_the_baseline_takes_variance_away():
+    draws = drawn(lambda o: 5 + quadratic(o), "lr", 20_000)
+    bare = Draws(draws.owners, draws.directions, draws.slopes + (5 + quadratic(POINT)) / SIGMA)
+    assert draw_variances(bare, 1)[0] > 10 * draw_variances(draws, 1)[0]
+
+
+@pytest.mark.parametrize(("kind", "more"), [("lr", 1.0), ("spsa", 0.0)])
+def test_one_side_pays_for_the_curve_and_two_do_not(kind, more):
+    """L = g'o + (h/2) |o - p|^2 at p: one side adds (s h / 2)^2 E|e|^6 to the variance."""
+    h = 40.0
+    draws = drawn(lambda o: linear(o) + h / 2 * ((o - POINT) ** 2).sum(axis=-1), kind, 200_000)
+    curve = (SIGMA * h / 2) ** 2 * D * (D + 2) * (D + 4)  # E|e|^6 is the product of the last three
+    exact = (D + 1) * SLOPE @ SLOPE + more * curve
+    assert draw_variances(draws, 1)[0] == pytest.approx(exact, rel=0.03)
+
+
+@pytest.mark.parametrize("kind", ["lr", "spsa"])
 def test_the_variance_of_a_draw(kind):
     """Linear loss with gradient g: trace of the covariance of e e'g is (D + 1) |g|^2."""
     draws = drawn(linear, kind, 200_000)
@@ -79,6 +109,13 @@ def test_examples_weigh_alike_however_many_draws_they_got():
     assert np.linalg.norm(batch_gradient(draws, 2)) < 0.2 * np.linalg.norm(SLOPE)
     biased = batch_gradient(draws, 2, by_query=True)
     assert biased == pytest.approx(0.8 * SLOPE, abs=0.5)
+
+
+def test_variances_are_those_of_numpy():
+    draws = drawn(quadratic, "lr", 60, owners=np.arange(60) % 3)
+    each = draws.slopes[:, None] * draws.directions
+    by_numpy = [each[draws.owners == i].var(axis=0, ddof=1).sum() for i in range(3)]
+    assert draw_variances(draws, 3) == pytest.approx(by_numpy)
 
 
 def test_lost_answers_are_left_out():

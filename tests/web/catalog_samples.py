@@ -1,4 +1,9 @@
-"""What methods the fake /api offers: for vectors, for text, and one that no endpoint can do."""
+"""What the fake /api offers: the real metrics; methods for vectors, for text and for labels."""
+
+from app.offers import MetricPublic
+from jobs.metrics import METRICS as REAL
+
+METRICS = [MetricPublic.of(name, metric).model_dump(by_alias=True) for name, metric in REAL.items()]
 
 METHODS = [
     {
@@ -68,5 +73,15 @@ METHODS = [
             "type": "object",
             "properties": {"compose": {"type": "integer", "default": 1}},
         },
+    },
+    {
+        "object": "method",
+        "name": "promptboosting",
+        "title": "PromptBoosting",
+        "summary": "An ensemble whose label words are found by boosting.",
+        "citation": "Hou et al. 2023, arXiv:2212.09257",
+        "needs": ["text_prompts"],
+        "presets": {"paper": {}},
+        "schema": {"type": "object", "properties": {}},
     },
 ]

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
-from tests.web import samples
-from tests.web.catalog_samples import METHODS
+from tests.web import samples, text_samples
+from tests.web.catalog_samples import METHODS, METRICS
 from tests.web.fake_api import ENDED, FakeApi, Object, Refused
 from tests.web.fake_endpoints import endpoint_routes
 from web.figures import FIGURES, REPORT_FIGURES
@@ -18,6 +18,12 @@ def found(table: dict[str, Object], key: str, noun: str) -> Object:
     if key not in table:
         raise Refused(404, f"There is no {noun} {key}.", "id", f"{noun}_not_found")
     return table[key]
+
+
+def report_of(fake: FakeApi, key: str) -> Object:
+    made = samples if fake.jobs[key]["metric"] == "accuracy" else text_samples
+    report: Object = made.report(key, fake.jobs[key]["result"])
+    return report
 
 
 def create_api(fake: FakeApi) -> FastAPI:
@@ -41,6 +47,7 @@ def create_api(fake: FakeApi) -> FastAPI:
 def catalog_routes(fake: FakeApi) -> APIRouter:
     router = APIRouter()
     router.get("/methods")(lambda: listing(METHODS))
+    router.get("/metrics")(lambda: listing(METRICS))
     router.get("/datasets")(lambda: listing(list(fake.datasets.values())))
 
     @router.get("/datasets/{key}")
@@ -49,9 +56,10 @@ def catalog_routes(fake: FakeApi) -> APIRouter:
 
     @router.get("/datasets/{key}/rows")
     def rows(key: str, split: str, after: int = 0, limit: int = 50) -> Object:
-        n = found(fake.datasets, key, "dataset")["splits"][split]["rows"]
-        numbers = range(after + 1, min(n, after + limit + 1) + 1)
-        return listing([samples.row(number, split) for number in numbers], limit)
+        dataset = found(fake.datasets, key, "dataset")
+        numbers = range(after + 1, min(dataset["splits"][split]["rows"], after + limit + 1) + 1)
+        row = samples.row if dataset["labels"] else text_samples.row
+        return listing([row(number, split) for number in numbers], limit)
 
     return router
 
@@ -67,11 +75,13 @@ def dataset_routes(fake: FakeApi) -> APIRouter:
             assert not isinstance(file, str)
             head = (await file.read()).decode().splitlines()[0]
         fake.uploads.append(fields)
-        column = fields.get("label_column", "label")
+        kind = "target" if "target_column" in fields else "label"
+        column = fields.get(f"{kind}_column", kind)
         if column not in head.split(","):
-            message = f"The file has no column “{column}”; it has: {head}. Name the label column."
-            raise Refused(422, message, "label_column", "unknown_column")
-        made = samples.dataset("mine", ["no", "yes"], split_source="drawn", shots=16, seed=0)
+            message = f"The file has no column “{column}”; it has: {head}. Name the {kind} column."
+            raise Refused(422, message, f"{kind}_column", "unknown_column")
+        labels = ["no", "yes"] if kind == "label" else []
+        made = samples.dataset("mine", labels, split_source="drawn", shots=16, seed=0)
         fake.datasets["mine"] = made
         return made
 
@@ -134,7 +144,7 @@ def progress_routes(fake: FakeApi) -> APIRouter:
     @router.get("/jobs/{key}/figures/{name}")
     def figure(key: str, name: str, theme: str = "light") -> Object:
         if name in REPORT_FIGURES:
-            return REPORT_FIGURES[name](samples.report(key, fake.jobs[key]["result"]), theme)
+            return REPORT_FIGURES[name](report_of(fake, key), theme)
         return FIGURES[name](fake.jobs[key], fake.generations[key], theme)
 
     return router
@@ -145,9 +155,9 @@ def outcome_routes(fake: FakeApi) -> APIRouter:
 
     @router.get("/jobs/{key}/report")
     def report(key: str) -> Object:
-        if not fake.jobs[key]["result"]:
+        if not found(fake.jobs, key, "job")["result"]:
             raise Refused(409, "There is no report before the job succeeded.")
-        return samples.report(key, fake.jobs[key]["result"])
+        return report_of(fake, key)
 
     @router.get("/jobs/{key}/prompt", response_model=None)
     def prompt(key: str, format: str = "json") -> Object | PlainTextResponse:
@@ -159,6 +169,8 @@ def outcome_routes(fake: FakeApi) -> APIRouter:
     async def predict(key: str, request: Request) -> Object:
         body = await request.json()
         fake.predicted.append(body)
+        if fake.jobs[key]["metric"] != "accuracy":
+            return listing([text_samples.ANSWER])
         rest = dict.fromkeys(samples.LABELS[1:], 0.018)
         sure = {"label": "Billing", "probabilities": {"Billing": 0.91, **rest}}
         spread = {"Billing": 0.2, "Bug report": 0.4, **dict.fromkeys(samples.LABELS[2:], 0.1)}

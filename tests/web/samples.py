@@ -219,11 +219,12 @@ def dataset(dataset_id: str, labels: list[str] = LABELS, **more: Any) -> Object:
         "id": dataset_id,
         "created_at": NOW,
         "built_in": dataset_id == "tickets",
+        "task": "classification" if labels else "generation",
         "columns": ["text"],
         "labels": labels,
-        "n_rows": 92 * len(labels),
+        "n_rows": 92 * max(1, len(labels)),
         "splits": {
-            split: {"rows": n * len(labels), "per_label": dict.fromkeys(labels, n)}
+            split: {"rows": n * max(1, len(labels)), "per_label": dict.fromkeys(labels, n)}
             for split, n in sizes.items()
         },
         "split_source": "given",

@@ -153,26 +153,3 @@ def test_a_job_is_repeated_with_all_that_it_was_asked(page: Page, site: Site) ->
     body = site.api.posted[0]
     assert body["method"] == {"name": "bbt", "preset": "fast", "intrinsic_dim": 7}
     assert body["task"] == spec["task"]
-
-
-@pytest.mark.usefixtures("hosted")
-def test_a_job_whose_answers_are_texts_has_a_report(
-    page: Page, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job_id = running(site, metric="rouge_l")
-    whole = samples.report
-
-    def texts(*given: object) -> samples.Object:
-        body = whole(*given)  # type: ignore[arg-type]
-        graded = {"tuned_right": 0.75, "baseline_right": 0.75}
-        changed = [{**row, **graded} for row in body["changed"]]
-        return {**body, "labels": [], "changed": changed, "test": "permutation of signs"}
-
-    monkeypatch.setattr(samples, "report", texts)
-    site.api.finish(job_id)
-    visit(page, site, job_id)
-    expect(page.locator("#report")).to_be_visible()
-    expect(page.locator("#changed [data-item]").first).to_contain_text("as right")
-    expect(page.get_by_text("Confusion")).to_be_hidden()
-    expect(page.locator("dl.cards")).to_contain_text("Incumbent, dev rouge l")
-    expect(page.locator("#verdict")).to_contain_text("permutation of signs")

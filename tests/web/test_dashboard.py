@@ -180,15 +180,17 @@ def test_rows_by_split_and_their_text_is_inert(page: Page, site: Site) -> None:
     expect(page.locator("#counts")).to_contain_text("Feature request")
     expect(page.locator("#rows tbody tr")).to_have_count(50)
     expect(page.locator("#rows tbody tr").first).to_contain_text(samples.SCRIPT)
-    page.get_by_role("button", name="Show more rows").click()
-    expect(page.locator("#rows tbody tr")).to_have_count(96)
-    expect(page.get_by_role("button", name="Show more rows")).to_be_hidden()
-    page.locator("#split input[value=test]").check(force=True)
+    page.get_by_role("link", name="Next rows").click()
+    expect(page.locator("#rows tbody tr")).to_have_count(46)
+    expect(page.get_by_role("link", name="Next rows")).to_have_count(0)
+    page.get_by_role("link", name="test (360)").click()
     expect(page.locator("#rows tbody tr").nth(1)).to_contain_text("test row 2")
 
 
 @with_plotly
-@pytest.mark.parametrize("path", ["/", "/jobs/new", "/datasets", "/datasets/tickets", "/jobs/a"])
+@pytest.mark.parametrize(
+    "path", ["/", "/jobs/new", "/datasets", "/datasets/tickets", "/jobs/a", "/jobs/a/report"]
+)
 def test_390_pixels_are_enough(page: Page, site: Site, path: str) -> None:
     job_id = site.api.add(samples.job("a", "running", name="word" * 30))
     site.api.begin(job_id)

@@ -82,12 +82,12 @@ def test_accuracies_are_in_percent_and_the_incumbent_is_a_step(job: samples.Obje
 def test_texts_are_named_by_their_metric(job: samples.Object) -> None:
     job = {**job, "metric": "rouge_l"}
     shown = {name: draw(job, rounds(3), "light")["layout"] for name, draw in FIGURES.items()}
-    assert shown["accuracy"]["yaxis"]["title"]["text"] == "rouge_l (%)"
+    assert shown["accuracy"]["yaxis"]["title"]["text"] == "ROUGE-L (%)"
     assert shown["loss"]["yaxis"]["title"]["text"] == "Loss (of 1)"
     sides = {"accuracy": 0.4, "low": 0.3, "high": 0.5, "n": 9, "confusion": []}
     report = {"metric": "rouge_l", "labels": [], "baseline": sides, "tuned": sides}
     comparison = REPORT_FIGURES["comparison"](report, "light")
-    assert comparison["layout"]["xaxis"]["title"]["text"] == "Test rouge_l (%)"
+    assert comparison["layout"]["xaxis"]["title"]["text"] == "Test ROUGE-L (%)"
     assert REPORT_FIGURES["confusion-tuned"](report, "light")["data"] == []
 
 

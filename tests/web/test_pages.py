@@ -9,6 +9,9 @@ from fastapi import Request
 from plotly import __file__ as plotly_file
 
 from backends.registry import RUNGS, Capability
+from jobs.methods import METHODS
+from jobs.metrics import METRICS
+from tests.web import samples
 from tests.web.conftest import Site
 from web import pages, words
 from web.pages import not_found_page
@@ -97,6 +100,36 @@ def test_modules_never_parse_html_or_text_as_code() -> None:
             "Function(",
         ):
             assert banned not in text, (module.name, banned)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/datasets/nope", 404, "There is no dataset nope."),
+        ("/jobs/nope/report", 404, "There is no job nope."),
+        ("/jobs/job_1/report", 409, "There is no report before the job succeeded."),
+        ("/datasets/%3Cb%3E%3F%26", 404, "There is no dataset &lt;b&gt;?&amp;."),
+    ],
+)
+def test_what_the_api_refuses_is_said_on_the_page(
+    path: str, status: int, said: str, site: Site
+) -> None:
+    site.api.add(samples.job("job_1"))
+    answer = httpx.get(site.url + path)
+    assert answer.status_code == status
+    assert said in answer.text
+
+
+def test_every_metric_has_its_words() -> None:
+    titles = {name: metric.title.casefold() for name, metric in METRICS.items()}
+    assert {name: said.casefold() for name, said in words.MEASURES.items()} == {
+        "accuracy": "accuracy",
+        **titles,
+    }
+
+
+def test_the_methods_that_need_labels_are_known() -> None:
+    assert set(words.LABELS_ONLY) == {n for n, method in METHODS.items() if method.labels_only}
 
 
 def test_every_capability_and_rung_has_its_words() -> None:

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.model_servers import llama_server
 from tests.servers import Service
+from tests.test_generation_jobs import verdicts_csv
 from tests.tiny_llama import tiny_llama
 from tests.web.browser import Complaints
 from tests.web.test_dashboard import beside, tab_to
@@ -158,3 +159,47 @@ def test_a_model_server_is_added_asked_again_and_deleted(
     page.wait_for_url("**/endpoints")
     expect(page.locator("[data-item=minilm]")).to_be_visible()
     expect(page.locator("[data-item=llama]")).to_have_count(0)
+
+
+def start_with_texts(page: Page, real: Service) -> None:
+    """Rows with verdicts to be written, by a method that needs no labels, judged by F1."""
+    page.goto(f"{real.url}/jobs/new", wait_until="domcontentloaded")
+    expect(page.locator("#form")).to_be_visible()
+    page.get_by_label("Target column").fill("verdict")
+    rows = {"name": "said.csv", "mimeType": "text/csv", "buffer": verdicts_csv().encode()}
+    page.locator("#file").set_input_files(rows)  # type: ignore[arg-type]
+    expect(page.locator("#dataset")).to_have_value("said")
+    page.get_by_label("Endpoint").select_option("writer")
+    expect(page.locator("#method option[value=promptboosting]")).to_contain_text("needs labels")
+    page.get_by_label("Method").select_option("bdpl")
+    page.get_by_label("Metric").select_option("f1")
+    expect(page.locator("#metric-hint")).to_contain_text("Overlap of the words")
+    page.get_by_text("Advanced: the settings of the method").click()
+    page.get_by_label("sample_size").fill("4")
+    page.get_by_label("n_prompt_tokens").fill("2")
+    page.get_by_label("Template").fill("{prompt} {text} It was")
+    page.get_by_label("Baseline prompt").fill("a stale cast . It was terrible .")
+    page.get_by_label("Tokens of an answer").fill("2")
+    page.get_by_label("Budget (queries)").fill("132")
+    page.get_by_role("button", name="Start job").click()
+    page.wait_for_url("**/jobs/job_*")
+
+
+def test_a_prompt_is_tuned_for_texts(page: Page, real: Service) -> None:
+    with llama_server(tiny_llama()) as server:
+        options = {"base_url": server.base_url}
+        body = {"id": "writer", "kind": "openai", "model": server.model, "options": options}
+        assert real.http.post("/api/endpoints", json=body).status_code == 201
+        start_with_texts(page, real)
+        expect(page.locator("#status")).to_have_text("succeeded", timeout=LATER)
+        expect(page.locator("#verdict")).to_contain_text("Tuned F1")
+        page.get_by_label("text", exact=True).fill("the plot was great .")
+        page.get_by_role("button", name="Ask both prompts").click()
+        expect(page.locator("#answers blockquote")).to_have_count(2, timeout=LATER)
+    report = real.get(page.url.replace("/jobs/", "/api/jobs/") + "/report")
+    page.get_by_role("link", name="Report on one page").click()
+    expect(page.locator("#changed tbody tr")).to_have_count(len(report["changed"]))
+    rows = page.locator("#changed tbody tr").all_text_contents()
+    assert rows, "the prompts answer differently"
+    for row, told in zip(rows, report["changed"], strict=True):
+        assert all(told[side].strip() in row for side in ("label", "baseline", "tuned"))

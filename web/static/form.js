@@ -15,11 +15,11 @@ function read({ type, value, checked, defaultChecked, dataset }) {
   try { return dataset.as === 'json' ? JSON.parse(value) : value; } catch { return value; } // the API says what it wants
 }
 
-/** The body of the request: what the visible controls say. @param {HTMLFormElement} form @returns {any} */
-export function collect(form) {
+/** The body of the request: what the visible controls say, or all of them. @param {HTMLFormElement} form @param {boolean} [all] @returns {any} */
+export function collect(form, all = false) {
   const body = Object.create(null); // no name that a user may give is special
   for (const control of named(form)) {
-    const said = control.closest('form [hidden]') ? undefined : read(control);
+    const said = !all && control.closest('form [hidden]') ? undefined : read(control);
     const names = path(control);
     const last = names.pop() ?? '';
     if (said !== undefined) names.reduce((place, name) => (place[name] ??= Object.create(null)), body)[last] = said;

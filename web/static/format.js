@@ -12,6 +12,8 @@ export const yes = (is) => (is ? 'yes' : 'no');
 export const spaced = (names) => [names].flat().join(', ').replaceAll('_', ' '); // ["text_prompts"] -> "text prompts"
 export const listed = (parts) => parts.join('; ') || DASH;
 export const sentence = (name) => spaced(name).replace(/^./, (first) => first.toUpperCase()); // "not_measured" -> "Not measured"
+export const measure = (name) => JSON.parse(document.body.dataset.measures ?? '{}')[name] ?? spaced(name); // "rouge_l" -> "ROUGE-L"
+export const measured = (name) => sentence(measure(name));
 export const money = known((sum) => { // 12.3456 -> "12.35", 0.0012345 -> "0.00123"
   const digits = sum > 0 ? Math.max(2, 2 - Math.floor(Math.log10(sum))) : 2;
   return sum.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -21,7 +23,7 @@ export const clock = known((iso) => new Date(iso).toLocaleTimeString('en-GB')); 
 export const moment = known((iso) => new Date(iso).toLocaleString('sv-SE')); // "2026-11-21 14:05:10"
 export const count = known((n) => grouped.format(n)); // 12345 -> "12,345"
 export const percent = known((share) => `${(100 * share).toFixed(1)}${NBSP}%`); // 0.7291 -> "72.9 %"
-export const nats = known((loss) => `${loss.toFixed(3)}${NBSP}nats`);
+export const loss = known((value) => value.toFixed(3));
 export const speed = known((n) => `${count(n)}${NBSP}queries/s`);
 export const pValue = known((p) => (p < 0.001 ? '< 0.001' : String(Number(p.toPrecision(2)))));
 

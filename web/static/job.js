@@ -27,7 +27,7 @@ const left = () => Math.max(0, job.progress.budget - job.progress.queries);
 
 /** The job, and what of it takes words of its own. */
 function view() {
-  const { spec, progress, usage, baseline, incumbent, status, result, error } = job;
+  const { spec, progress, usage, baseline, incumbent, status, result, error, metric } = job;
   const of = (spent, wall, write) => `${write(spent)}${wall ? ` of ${write(wall)}` : ''}`;
   const priced = usage.cost > 0 || typeof prices?.input_price === 'number';
   return {
@@ -40,6 +40,7 @@ function view() {
     cost: priced ? `${of(usage.cost, spec.budget.cost, money)} ${prices?.currency ?? (prices ? 'USD' : '')}` : 'no prices known',
     soft: incumbent?.kind === 'soft', worded: incumbent && incumbent.kind !== 'soft',
     promptText: incumbent?.text || '(the empty prompt)', reason: error ? describe(error) : 'No reason was recorded.',
+    unit: metric === 'accuracy' ? 'nats' : 'of 1', texts: metric !== 'accuracy', answer: metric === 'accuracy' ? 'True label' : 'Target',
     difference: result?.tuned ? result.tuned.accuracy - result.baseline.accuracy : null,
     specText: JSON.stringify(spec, null, 2),
     curl: `curl -X POST ${location.origin}/api/jobs \\\n  -H 'content-type: application/json' \\\n  -d '${JSON.stringify(spec, null, 2).replaceAll("'", "'\\''")}'`,

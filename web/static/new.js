@@ -6,45 +6,61 @@ import { count, price, spaced } from './format.js';
 import { drawCounts, setUpUpload } from './upload.js';
 
 const form = $('#form');
-/** @type {Record<string, any[]>} */ const all = { datasets: [], endpoints: [], methods: [] };
+/** @type {Record<string, any[]>} */ const all = { datasets: [], endpoints: [], methods: [], metrics: [] };
 const chosen = (name, list, key = 'id') => all[list].find((one) => one[key] === $(`#${name}`).value);
 const dataset = () => chosen('dataset', 'datasets') ?? { columns: [], labels: [], splits: {} };
 const method = () => chosen('method', 'methods', 'name') ?? { presets: {}, schema: {} };
+const metric = () => chosen('metric', 'metrics', 'name') ?? { schema: {} };
 const standard = (name) => method().presets[$('#preset').value]?.[name] ?? method().schema.properties?.[name]?.default ?? null;
 
-/** The input of one setting, by its JSON schema; empty means the preset's value. @param {string} setting @param {any} schema */
-function control(setting, schema) {
+/** The input of one setting, by its JSON schema; empty means what is usual. @param {string} id @param {string} name @param {any} schema @param {any} usual */
+function control(id, name, schema, usual) {
   const given = { ...schema, ...schema.anyOf?.find(({ type }) => type !== 'null') };
-  const usual = standard(setting);
   const placeholder = usual === null ? 'none' : typeof usual === 'object' ? JSON.stringify(usual) : String(usual);
-  const shared = { id: `setting-${setting}`, name: `method.${setting}`, 'data-usual': JSON.stringify(usual), placeholder };
+  const shared = { id, name, 'data-usual': JSON.stringify(usual), placeholder };
   const options = (given.enum ?? []).map((value) => h('option', { value }, String(value)));
-  if (given.enum) return h('select', { ...shared, 'data-as': 'json' }, h('option', { value: '' }, `${placeholder} (preset)`), ...options);
+  if (given.enum) return h('select', { ...shared, 'data-as': 'json' }, h('option', { value: '' }, `${placeholder} (usual)`), ...options);
   if (given.type === 'boolean') return h('input', { ...shared, type: 'checkbox', checked: usual });
   if (!['integer', 'number'].includes(given.type)) return h('input', { ...shared, 'data-as': given.type === 'string' ? 'text' : 'json' });
   return h('input', { ...shared, type: 'number', step: given.type === 'integer' ? 1 : 'any', min: given.minimum, max: given.maximum });
 }
 
+/** The inputs of all settings of a method or metric. @param {any} place its name is their path in the body @param {any} schema @param {(name: string) => any} usual */
+function drawSettings(place, { properties = {} }, usual) {
+  const known = Object.entries(properties).filter(([name, one]) => !['name', 'preset'].includes(name) && !('const' in one));
+  place.replaceChildren(...known.map(([name, one]) => (
+    field(name, control(`${place.id}-${name}`, `${place.dataset.path}.${name}`, one, usual(name)), one.description))));
+}
+
 /** Every choice as the choices before it allow; what was typed stays. */
 function draw() {
-  const typed = collect(form);
+  const typed = collect(form, true);
+  const texts = dataset().task === 'generation';
+  const writes = (one) => one.capabilities.includes('generation');
+  fillSelect($('#endpoint'), all.endpoints.map((one) => {
+    const silent = texts && !writes(one);
+    return [one.id, silent ? `${one.id} (writes no text)` : one.id, silent];
+  }));
   const endpoint = chosen('endpoint', 'endpoints') ?? { capabilities: [], options: {} };
   const { capabilities, options } = endpoint;
+  const metrics = texts || writes(endpoint) ? all.metrics : [];
+  if (!texts && $('#metric option')?.disabled) $('#metric').value = ''; // it was not chosen freely
+  fillSelect($('#metric'), [['', 'none: the answer is the likeliest label', texts], ...metrics.map(({ name, title }) => [name, title])]);
+  const labelsOnly = metric().name ? $('#method').dataset.labelsOnly.split(' ') : [];
   fillSelect($('#method'), all.methods.map(({ name, title, needs }) => {
-    const missing = needs.filter((need) => !capabilities.includes(need));
+    const missing = [...needs.filter((need) => !capabilities.includes(need)), ...(labelsOnly.includes(name) ? ['labels'] : [])];
     return [name, missing.length ? `${title} (needs ${spaced(missing)})` : title, missing.length > 0];
   }));
   const { presets, schema } = method();
   fillSelect($('#preset'), Object.keys(presets).map((name) => [name, name]));
-  const known = Object.entries(schema.properties ?? {}).filter(([name, one]) => !['name', 'preset'].includes(name) && !('const' in one));
-  $('#settings').replaceChildren(...known.map(([name, one]) => field(name, control(name, one), one.description)));
+  drawSettings($('#setting'), schema, standard);
+  drawSettings($('#metric-setting'), metric().schema, (name) => metric().schema.properties[name].default ?? null);
   drawCounts(dataset());
   $('#words').replaceChildren(...dataset().labels.map((label, i) => field(label,
     h('input', { id: `word-${i}`, name: 'task.verbalizer', 'data-key': label, value: label }))));
-  refill($('#settings'), typed);
-  refill($('#words'), typed);
+  ['#setting', '#metric-setting', '#words'].forEach((place) => refill($(place), typed));
   fill(form, {
-    endpoint, method: method(), presetHint: schema.properties?.preset?.description ?? '',
+    endpoint, method: method(), metric: metric(), measurable: metrics.length, presetHint: schema.properties?.preset?.description ?? '',
     slots: dataset().columns.map((name) => `{${name}}`).join(', '), currency: options.currency ?? 'USD', price: price(options),
     api: 'base_url' in options, priced: ['input_price', 'output_price'].every((name) => typeof options[name] === 'number'),
   });
@@ -62,7 +78,7 @@ function estimate() {
 
 /** @param {string|null} [id] the one to choose */
 function drawDatasets(id) {
-  fillSelect($('#dataset'), all.datasets.map((one) => [one.id, `${one.id} (${count(one.n_rows)} rows, ${count(one.labels.length)} labels)`]));
+  fillSelect($('#dataset'), all.datasets.map((one) => [one.id, `${one.id} (${count(one.n_rows)} rows, ${one.labels.length ? `${count(one.labels.length)} labels` : 'target texts'})`]));
   refill(form, { dataset: all.datasets.some((one) => one.id === id) ? id : null });
   draw();
 }
@@ -71,7 +87,6 @@ async function start() {
   const asked = new URLSearchParams(location.search);
   try {
     await Promise.all(Object.keys(all).map(async (name) => { all[name] = await getAll(`/api/${name}?limit=100`); }));
-    fillSelect($('#endpoint'), all.endpoints.map(({ id }) => [id, id]));
     drawDatasets(asked.get('dataset'));
     refill(form, { endpoint: asked.get('endpoint') });
     const { spec } = asked.has('from') ? await get(`/api/jobs/${encodeURIComponent(asked.get('from') ?? '')}`) : { spec: {} };
@@ -82,6 +97,6 @@ async function start() {
 }
 
 setUpUpload((uploaded) => { all.datasets.unshift(uploaded); drawDatasets(uploaded.id); });
-form.addEventListener('input', ({ target }) => (['dataset', 'endpoint', 'method', 'preset'].includes(target.id) ? draw() : estimate()));
+form.addEventListener('input', ({ target }) => (['dataset', 'endpoint', 'metric', 'method', 'preset'].includes(target.id) ? draw() : estimate()));
 onSubmit(form, async (body) => location.assign(`/jobs/${encodeURIComponent((await post('/api/jobs', body)).id)}`));
 start();

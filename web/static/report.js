@@ -1,9 +1,9 @@
 // The tables of a report: confusion, and the examples that changed. Draws all figures.
 import { describe, get } from './api.js';
 import { $, each, fillTable, h, show } from './dom.js';
-import { count } from './format.js';
+import { percent } from './format.js';
 
-const CAP = 10; // examples shown before "show all"
+const CAP = 10; // examples shown; all of them are on the page of the report
 const STILL = { displayModeBar: false, responsive: true };
 /** @type {Record<string, number>} */ const turns = {}; // of each figure: an answer that was overtaken is not drawn
 
@@ -36,12 +36,14 @@ function drawConfusion({ labels, ...sides }) {
     labels[i], ...row.map((n, k) => heat(n, row.reduce((sum, one) => sum + one, 0), k === i))]));
 }
 
-/** @param {any} report @param {number} [cap] */
-function drawChanged({ changed }, cap = CAP) {
-  const kind = ({ baseline_right: was, tuned_right: now }) => (now > was ? 'fixed' : now < was ? 'broken' : now ? 'as right' : 'still wrong');
-  each($('#changed tbody'), changed.slice(0, cap).map((one, id) => ({ ...one, id, example: Object.values(one.inputs).join(' · '), kind: kind(one) })));
-  show({ '#changed-box': changed.length, '#show-all': changed.length > cap });
-  $('#show-all').textContent = `Show all ${count(changed.length)}`;
+/** @param {any} report */
+function drawChanged({ changed, metric }) {
+  const kind = (was, now) => (now > was ? 'fixed' : now < was ? 'broken' : now ? 'as right' : 'still wrong');
+  const share = (right) => (metric === 'accuracy' ? '' : percent(right));
+  each($('#changed tbody'), changed.slice(0, CAP).map(({ inputs, baseline, tuned, baseline_right: was, tuned_right: now, label }, id) => (
+    { id, label, baseline: baseline || '(empty)', tuned: tuned || '(empty)', example: Object.values(inputs).join(' · '), kind: kind(was, now), was: share(was), now: share(now) })));
+  $('#changed').classList.toggle('texts', metric !== 'accuracy');
+  show({ '#changed-box': changed.length, '#show-all': changed.length > CAP });
 }
 
 /** Once, when the report is there. @param {any} report */
@@ -50,7 +52,6 @@ export function drawReport(report) {
   drawChanged(report);
   drawFigure('comparison');
   $('#which').addEventListener('change', () => drawConfusion(report));
-  $('#show-all').addEventListener('click', () => drawChanged(report, Infinity));
 }
 
 document.addEventListener('themechange', () => Object.keys(turns).forEach(drawFigure));

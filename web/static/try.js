@@ -8,10 +8,11 @@ const MOST = 8; // labels shown
 
 /** @param {string} title @param {any} answer a label with its probabilities, or a text */
 function card(title, { label, probabilities, text }) {
+  if (label === null) return h('div', {}, h('h3', {}, title), h('blockquote', {}, text || '(an empty answer)'));
   const ranked = Object.entries(probabilities).sort((a, b) => b[1] - a[1]).slice(0, MOST);
   const bars = ranked.map(([name, share]) => h('li', { class: name === label && 'chosen' }, h('span', {}, name),
     h('span', { class: 'number' }, percent(share)), h('span', { class: 'bar', style: `--share: ${share}` })));
-  return h('div', {}, h('h3', {}, title), h('p', { class: 'answer' }, label ?? text), h('ul', { class: 'bars' }, ...bars));
+  return h('div', {}, h('h3', {}, title), h('p', { class: 'answer' }, label), h('ul', { class: 'bars' }, ...bars));
 }
 
 /** Sets up the form. @param {string} base address of the job @returns {(job: any) => void} to call with each new state of the job */

@@ -7,7 +7,7 @@ import { count } from './format.js';
 /** Shows the rows per label and split. @param {any} dataset */
 export function drawCounts({ labels, splits }) {
   const row = (label, of) => ({ label, ...Object.fromEntries(Object.entries(splits).map(([name, split]) => [name, of(split)])) });
-  const rows = [...labels.map((label) => row(label, (split) => split.per_label[label] ?? 0)), row('All labels', (split) => split.rows)];
+  const rows = [...labels.map((label) => row(label, (split) => split.per_label[label] ?? 0)), row(labels.length ? 'All labels' : 'All rows', (split) => split.rows)];
   each($('#preview tbody'), rows.map((one, id) => ({ ...one, id })));
   show({ '#preview': true });
 }
@@ -25,7 +25,6 @@ export function setUpUpload(done) {
     const dataset = await post('/api/datasets', body).catch((error) => {
       write(hint, `${file.name} was not taken`);
       show({ '#upload-again': true });
-      $('.upload details').open = true;
       throw error;
     });
     write(hint, `${file.name}: ${count(dataset.n_rows)} rows read, kept as ${dataset.id}`);
