@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from backends.base import Backend
 from backends.encoder import Encoder
 from benchmarks.tasks import Benchmark
 from jobs.meter import Meter
@@ -28,6 +29,9 @@ class Tuned:
     generation: int
     queries: int
     seconds: float
+    incumbents: tuple[
+        tuple[int, Prompt], ...
+    ] = ()  # each, and the queries spent until it was found
 
 
 def measure(
@@ -62,7 +66,7 @@ def measure(
 
 
 def tune(
-    backend: Encoder,
+    backend: Backend,
     task: Task,
     split: Split,
     method: Method,
@@ -74,15 +78,17 @@ def tune(
     meter = Meter(backend, budget)
     search = method.search(Problem(backend, task, split, baseline, seed), meter)
     start = time.perf_counter()
-    incumbent = None
+    incumbent, found = None, []
     for generation in search.run(search.start()):
-        incumbent = generation.incumbent
+        if generation.incumbent is not incumbent and generation.incumbent is not None:
+            incumbent = generation.incumbent
+            found.append((meter.spent, incumbent.prompt))
     if incumbent is None:
         raise ValueError(
             f"{budget} queries are less than one generation on {len(split.train)} rows"
         )
     seconds = time.perf_counter() - start
-    return Tuned(incumbent.prompt, incumbent.generation, meter.spent, seconds)
+    return Tuned(incumbent.prompt, incumbent.generation, meter.spent, seconds, tuple(found))
 
 
 def p_value(before: Scored, after: Scored) -> float:

@@ -65,6 +65,18 @@ def pairs(part: Part, n: int, seed: int | Sequence[int]) -> Pairs:
     return Pairs(images, digits[left], digits[right])
 
 
+def splits(
+    shots: int = 16, seed: int = 0, look: str = "clean"
+) -> dict[Part, list[tuple[str, bytes]]]:
+    """The label and the PNG file of each image: what `write_zip` writes."""
+    found: dict[Part, list[tuple[str, bytes]]] = {}
+    for number, (part, most) in enumerate(DRAWINGS.items()):
+        made = pairs(part, len(NAMES) * (most if part == "test" else shots), (seed, number))
+        labels = [NAMES[right] for right in made.right]
+        found[part] = list(zip(labels, map(_png, LOOKS[look](made.images)), strict=True))
+    return found
+
+
 def write_zip(path: Path, shots: int = 16, seed: int = 0, look: str = "clean") -> None:
     """A dataset for the service: PNG files called `split/label/number.png`.
 
@@ -79,12 +91,9 @@ def write_zip(path: Path, shots: int = 16, seed: int = 0, look: str = "clean") -
     if look not in LOOKS:
         raise ValueError(f"no look {look!r}; there are {', '.join(LOOKS)}")
     with ZipFile(path, "w") as file:
-        for number, (part, most) in enumerate(DRAWINGS.items()):
-            n = len(NAMES) * (most if part == "test" else shots)
-            made = pairs(part, n, (seed, number))
-            for i, image in enumerate(LOOKS[look](made.images)):
-                name = f"{part}/{NAMES[made.right[i]]}/{i:03d}.png"
-                file.writestr(ZipInfo(name, _OLDEST), _png(image))
+        for part, labelled in splits(shots, seed, look).items():
+            for i, (label, image) in enumerate(labelled):
+                file.writestr(ZipInfo(f"{part}/{label}/{i:03d}.png", _OLDEST), image)
 
 
 def _taking_turns(digits: Labels, random: np.random.Generator) -> NDArray[np.intp]:

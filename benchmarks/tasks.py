@@ -20,6 +20,9 @@ class Benchmark:
         verbalizer: Mapping[str, str] = {str(i): word for i, word in enumerate(self.words)}
         return Task("{prompt} {text}", verbalizer)
 
+    def problem(self, root: Path, seed: int, test_rows: int) -> tuple[Task, Split]:
+        return self.task(), self.load(root, seed, test_rows)
+
     def load(self, root: Path, seed: int, test_rows: int) -> Split:
         """The 16-shot split of a seed, with the first rows of an evenly thinned test set."""
         folder = root / self.name

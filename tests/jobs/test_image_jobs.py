@@ -66,7 +66,12 @@ def test_the_template_is_what_the_kind_lays_out(catalog):
             {"endpoint": "minilm"},
             "endpoint",
             "dataset_endpoint_mismatch",
-            ["'pets' has images", "'minilm' (kind encoder) reads none", "do: digits-clip, eye", "of kind clip"],
+            [
+                "'pets' has images",
+                "'minilm' (kind encoder) reads none",
+                "do: digits-clip, eye",
+                "of kind clip",
+            ],
         ),
         (
             {"dataset": "colors"},
