@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Backend, Generates, Query, RanksVocabulary
+from backends.base import Backend, Generates, GivesFeatures, Query, RanksVocabulary
 
 T = TypeVar("T")
 
@@ -85,6 +85,14 @@ class Meter:
         assert isinstance(self.backend, RanksVocabulary)
         ask = partial(self.backend.rank, k=k)
         return self._gathered(queries, lambda part: ask(_at(queries, part)))
+
+    def features(self, queries: Sequence[Query]) -> NDArray[np.float64]:
+        """The backend's unit vectors, shape (n_queries, dim), one query each; raises as `score`."""
+        backend = self.backend
+        assert isinstance(backend, GivesFeatures)  # the job was admitted for it
+        return np.stack(
+            self._gathered(queries, lambda part: list(backend.features(_at(queries, part))))
+        )
 
     def write(
         self,

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from backends.base import GivesFeatures
 from backends.registry import Capability
 from jobs.meter import Meter
 from jobs.methods.base import Plan, Problem
@@ -24,7 +23,6 @@ FAST: Mapping[str, Any] = {
     "n_prompt_tokens": 5,
     "batch_size": 32,
     "queries_per_example": 9,
-    "learning_rate": 0.3,
 }
 
 
@@ -32,7 +30,9 @@ class ForwardGradient(SoftMethod):
     """What LR, SPSA and OPS share: the noise, the batch, and Adam's step.
 
     sigma and the learning rate are in units of z, of which 1 is an embedding's spread (`alpha`);
-    so they are for noise on the prompt, where a unit is the same spread.
+    so they are for noise on the prompt, where a unit is the same spread. The paper prints neither.
+    An example with directions of its own has prompts of its own: a CLIP then reads every label's
+    text once a query, and not once for all images.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}, "fast": FAST}
@@ -201,10 +201,7 @@ def _unlike(problem: Problem, meter: Meter) -> NDArray[np.float64]:
     One query a row, counted when the job starts. A job that goes on reads them again: what it has
     spent is then taken from its checkpoint, where they are counted already.
     """
-    backend: Any = problem.backend
-    assert isinstance(backend, GivesFeatures)  # the job was admitted for it
-    train, nothing = problem.split.train, TextPrompt("")
-    meter.afford(len(train))
-    vectors = backend.features([problem.task.query(nothing, row.inputs) for row in train])
-    meter.spent += len(train)
+    nothing = TextPrompt("")
+    rows = [problem.task.query(nothing, row.inputs) for row in problem.split.train]
+    vectors = meter.features(rows)
     return np.asarray(1.0 - vectors @ vectors.T)
