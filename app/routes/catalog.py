@@ -78,7 +78,7 @@ def create_endpoint(body: EndpointBody, service: ServiceDep) -> EndpointPublic:
     _check(body.kind, body.options)
     model, options = body.model, dict(body.options)
     if not find(body.kind).probe:
-        model = _folder("model", body.model, service)
+        model = _folder("model", body.model, service, body.kind)
     if options.get("embeddings") is not None:
         options["embeddings"] = _folder("options.embeddings", options["embeddings"], service)
     return EndpointPublic.of(service.catalog.add_endpoint(body.id, body.kind, model, options))
@@ -109,9 +109,12 @@ def _check(kind: str, options: dict[str, Any]) -> None:
             raise BadField(f"options.{name}", str(error), "bad_option") from None
 
 
-def _folder(param: str, name: str, service: ServiceDep) -> str:
+def _folder(param: str, name: str, service: ServiceDep, kind: str | None = None) -> str:
     """A built-in model, or a folder that the operator has put where models belong."""
     if name in BUILT_IN_MODELS:
+        if kind in BUILT_IN_MODELS.values() and kind != BUILT_IN_MODELS[name]:
+            of = f"the built-in model {name!r} is of kind {BUILT_IN_MODELS[name]}"
+            raise BadField(param, f"{of}, not {kind}", "wrong_kind")
         return name
     root = service.settings.models_dir
     if root is None:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from backends.registry import Capability
 from jobs.methods.base import Plan, Problem
 from jobs.methods.soft import SoftMethod
 from optimizers.cma import cma_es
@@ -22,6 +23,7 @@ class BPTVLM(SoftMethod):
     title: ClassVar = "BPT-VLM: black-box tuning of both sides of a CLIP"
     summary: ClassVar = "CMA-ES in a random subspace of soft prompts beside words and patches."
     citation: ClassVar = "Yu et al. 2023, doi:10.24963/ijcai.2023/187"
+    needs: ClassVar = frozenset({Capability.SOFT_PROMPTS, Capability.VISUAL_PROMPTS})
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "fast": {
             "intrinsic_dim": 64,

@@ -105,6 +105,14 @@ def test_what_comes_with_the_service(idle: Service) -> None:
         assert min(tickets["splits"][split]["per_label"].values()) >= least
 
 
+def test_a_built_in_model_is_of_one_kind(idle: Service) -> None:
+    body = {"id": "mixed", "kind": "clip", "model": "minilm"}
+    answer = idle.http.post("/api/endpoints", json=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"], error["code"]) == (422, "model", "wrong_kind")
+    assert "'minilm' is of kind encoder, not clip" in error["message"]
+
+
 def test_methods_carry_their_schema(idle: Service) -> None:
     methods = {method["name"]: method for method in idle.get("/api/methods")["data"]}
     assert list(methods) == list(METHODS)
