@@ -1,5 +1,6 @@
 """What leaves the service: one class an object, built from rows. No SQL, no HTTP."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
@@ -10,6 +11,7 @@ from app.errors import ErrorBody
 from backends.registry import RUNGS
 from jobs.ledger import PICO
 from jobs.models import (
+    ExampleRow,
     GenerationRow,
     JobRow,
     PromptRow,
@@ -180,7 +182,35 @@ class GenerationPublic(BaseModel):
     @classmethod
     def of(cls, row: GenerationRow, timing: TimingRow) -> "GenerationPublic":
         times = timing.model_dump(include={"seconds", "model_seconds"})
-        return cls(**row.model_dump(exclude={"job_id"}), **times)
+        return cls(**row.model_dump(exclude={"job_id", "allocation"}), **times)
+
+
+class SharePublic(BaseModel):
+    number: int  # of the row in its dataset
+    inputs: dict[str, str]
+    label: str
+    queries: int
+
+    @classmethod
+    def of(cls, row: ExampleRow, queries: int) -> "SharePublic":
+        return cls(**row.model_dump(include={"number", "inputs", "label"}), queries=queries)
+
+
+class AllocationPublic(BaseModel):
+    """Who was asked how often in one generation."""
+
+    object: Literal["allocation"] = "allocation"
+    job: str
+    generation: int
+    data: list[SharePublic]
+
+    @classmethod
+    def of(cls, generation: GenerationRow, train: Sequence[ExampleRow]) -> "AllocationPublic":
+        most_first = sorted(generation.allocation or [], key=lambda share: -share[1])
+        # the dataset may have been replaced since by a smaller one of the same name
+        known = [share for share in most_first if share[0] < len(train)]
+        data = [SharePublic.of(train[row], queries) for row, queries in known]
+        return cls(job=generation.job_id, generation=generation.number, data=data)
 
 
 class PromptPublic(BaseModel):

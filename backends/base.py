@@ -82,6 +82,28 @@ class TakesSoftPrompts(Protocol):
 
 
 @runtime_checkable
+class TellsHidden(Protocol):
+    """A backend that tells what its layers read: what BBTv2 fits its random matrices to."""
+
+    def hidden(
+        self, queries: Sequence[Query], *, padded: bool = False
+    ) -> list[NDArray[np.float32]]:
+        """What the layers above the first read, those that a soft prompt has rows for.
+
+        Args:
+            padded: the places of the padding are told too, all queries being one batch.
+
+        Returns:
+            For each layer from the second on, shape (n_places, hidden): one vector for every
+            token of every query, special ones and the soft prompt's included.
+
+        Raises:
+            BackendUnavailable, BackendRefused: as `score`.
+        """
+        ...
+
+
+@runtime_checkable
 class TakesVisualPrompts(Protocol):
     """A backend that reads `Query.image` and honours `Query.visual`."""
 

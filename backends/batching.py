@@ -4,9 +4,8 @@ Sequences of any length lie end to end in one row of tokens, so the linear layer
 matrix; attention, the only part where tokens meet, is done for each run of equal lengths.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,34 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from backends import sharing
+from backends.sharing import Lineage
+from backends.steps import Prompted, Run, Step, stepper, steps
+
 # Tokens of one forward: smaller ones leave the cores waiting for Python, the activations of
 # larger ones fall out of the caches. Found by benchmark, 256 ... 8192.
 TOKEN_BUDGET = 1024
-
-Run = tuple[int, int]  # (n, length): n neighbors of equal length
-
-
-@dataclass(frozen=True, eq=False)
-class Prompted:
-    """One sequence: tokens, and the soft prompt that stands right after the first of them."""
-
-    ids: NDArray[np.int64]  # shape (n_ids,), special tokens included
-    soft: NDArray[np.float32] | None = None  # shape (n_layers, n_tokens, hidden)
-
-    @property
-    def n_soft(self) -> int:
-        return 0 if self.soft is None else self.soft.shape[1]
-
-    def __len__(self) -> int:
-        return len(self.ids) + self.n_soft
-
-
-@dataclass(frozen=True, eq=False)
-class DeepPrompts:
-    """One batch's vectors for the layers above the first."""
-
-    places: Tensor  # int64, shape (n,): where among the batch's tokens the prompts are
-    rows: Mapping[int, Tensor]  # layer -> vectors, shape (n, hidden)
 
 
 def plan(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
@@ -61,6 +39,22 @@ def plan(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
         batches[-1].append(row)
         room -= lengths[row]
     return batches
+
+
+def plan_shared(
+    lengths: Sequence[int], lines: Sequence[Lineage], token_budget: int
+) -> list[list[int]]:
+    """As `plan`, but sequences that the first layer reads as one stay together.
+
+    Up to twice the budget: what they share is read once a batch.
+    """
+    order = sorted(range(len(lines)), key=lambda row: (lengths[row], lines[row]))
+    units: list[list[int]] = []
+    for (length, _), same in groupby(order, key=lambda row: (lengths[row], lines[row][:2])):
+        rows, most = list(same), max(1, 2 * token_budget // length)
+        units += [rows[start : start + most] for start in range(0, len(rows), most)]
+    batches = plan([len(unit) * lengths[unit[0]] for unit in units], token_budget)
+    return [[row for unit in batch for row in units[unit]] for batch in batches]
 
 
 class PackedEncoder:
@@ -88,24 +82,37 @@ class PackedEncoder:
         self.n_positions: int = positions.num_embeddings - self._first
         self.n_layers = len(self._layers)
         self.hidden: int = self.words.shape[1]
-        for number, layer in enumerate(self._layers[1:], start=1):
-            layer.register_forward_pre_hook(_deepener(number), with_kwargs=True)
+        for number, layer in enumerate(self._layers):
+            layer.register_forward_pre_hook(stepper(number), with_kwargs=True)
         self._pool = ThreadPoolExecutor(threads, "encoder", torch.set_num_threads, (1,))
         self._prove_packing()
 
     def pooled(
         self, sequences: Sequence[Prompted], token_budget: int = TOKEN_BUDGET
     ) -> NDArray[np.float32]:
-        """The mean of each sequence's last hidden states, shape (n_sequences, hidden)."""
+        """The mean of each sequence's last hidden states, shape (n_sequences, hidden).
+
+        Sequences with the same text, and prompts whose lower rows are the same to the bit, are
+        read once by the layers below the first row that is not, if they come into one batch.
+        """
+        softs = [sequence.soft for sequence in sequences]
+        lines = sharing.lineages([sequence.ids.tobytes() for sequence in sequences], softs)
+        rows = plan_shared([len(sequence) for sequence in sequences], lines, token_budget)
+        parts = [[(sequences[row], lines[row]) for row in some] for some in rows]
         result = np.empty((len(sequences), self.hidden), np.float32)
-        batches = plan([len(sequence) for sequence in sequences], token_budget)
-        parts = [[sequences[row] for row in rows] for rows in batches]
-        for rows, means in zip(batches, self._pool.map(self._forward, parts), strict=True):
-            result[rows] = means
+        for some, means in zip(rows, self._pool.map(self._means, parts), strict=True):
+            result[some] = means
         return result
 
+    @torch.inference_mode()
+    def read_by_layers(self, sequence: Prompted) -> list[NDArray[np.float32]]:
+        """What each layer but the first reads, shape (n_tokens, hidden)."""
+        seen: list[Tensor] = []
+        self._forward(steps([(sequence, (0,))], self.hidden), seen)
+        return [hidden.float().numpy() for hidden in seen[1:]]
+
     def flops(self, sequences: Sequence[Prompted]) -> float:
-        """Multiplications and additions in matrix products of the real tokens, nothing else."""
+        """Multiplications and additions in matrix products of the real tokens, nothing shared."""
         linear = [m for layer in self._layers for m in layer.modules() if isinstance(m, nn.Linear)]
         per_token = sum(2.0 * m.in_features * m.out_features for m in linear)
         per_pair = 4.0 * self.hidden * self.n_layers  # queries with keys, weights with values
@@ -113,54 +120,39 @@ class PackedEncoder:
         return sum(n * (per_token + per_pair * n) for n in lengths)
 
     @torch.inference_mode()
-    def _forward(self, batch: Sequence[Prompted]) -> NDArray[np.float32]:
-        runs = [(len(list(same)), n) for n, same in groupby(batch, key=len)]
-        parts = [n * length for n, length in runs]
-        places = torch.cat([torch.arange(length).repeat(n) for n, length in runs])
-        vectors, prompt = self._inputs(batch)
-        hidden = self._model(
-            inputs_embeds=vectors[None],
-            position_ids=places[None] + self._first,
-            runs=runs,
-            deep=self._deep_prompts(batch, prompt),
-        ).last_hidden_state[0]
+    def _means(self, batch: Sequence[tuple[Prompted, Lineage]]) -> NDArray[np.float32]:
+        taken = steps(batch, self.hidden)
+        runs = taken[-1].runs
+        hidden: Any = self._forward(taken)
+        parts = hidden.split([n * length for n, length in runs])
         means = [
             part.view(*run, self.hidden).mean(dim=1, dtype=torch.float32)
-            for part, run in zip(hidden.split(parts), runs, strict=True)
+            for part, run in zip(parts, runs, strict=True)
         ]
-        return torch.cat(means).numpy()
+        found: NDArray[np.float32] = torch.cat(means).numpy()
+        owners = sharing.owners([line for _, line in batch], len(taken) - 1)
+        return found[np.unique(owners, return_inverse=True)[1]]
 
-    def _inputs(self, batch: Sequence[Prompted]) -> tuple[Tensor, Tensor]:
-        """The input vectors (n_tokens, hidden), and where among them the soft prompts are."""
-        ends = np.cumsum([len(sequence) for sequence in batch])
-        starts = ends - [len(sequence) for sequence in batch]
-        prompt = [
-            np.arange(start + 1, start + 1 + sequence.n_soft)
-            for start, sequence in zip(starts, batch, strict=True)
-        ]
-        is_word = np.ones(ends[-1], bool)
-        is_word[np.concatenate(prompt)] = False
+    def _forward(self, taken: Sequence[Step], seen: list[Tensor] | None = None) -> Tensor:
+        """The last hidden states, (n_tokens, hidden); `seen` is filled with what layers read."""
+        places = torch.cat([torch.arange(length).repeat(n) for n, length in taken[0].runs])
+        hidden: Tensor = self._model(
+            inputs_embeds=self._inputs(taken[0])[None],
+            position_ids=places[None] + self._first,
+            steps=taken,
+            seen=seen,
+        ).last_hidden_state[0]
+        return hidden
+
+    def _inputs(self, step: Step) -> Tensor:
+        """The input vectors of the first layer, shape (n_tokens, hidden)."""
+        is_word = np.ones(sum(map(len, step.sequences)), bool)
+        is_word[step.places.numpy()] = False
         vectors = self.words.new_empty(len(is_word), self.hidden)
-        ids = torch.from_numpy(np.concatenate([sequence.ids for sequence in batch]))
+        ids = torch.from_numpy(np.concatenate([sequence.ids for sequence in step.sequences]))
         vectors[torch.from_numpy(is_word)] = self.words[ids]
-        places = torch.from_numpy(np.concatenate(prompt))
-        if len(places):
-            vectors[places] = self._row(batch, 0)
-        return vectors, places
-
-    def _row(self, batch: Sequence[Prompted], layer: int) -> Tensor:
-        """Row `layer` of the soft prompts, end to end, and zeros for those without it."""
-        rows = [
-            s.soft[layer] if layer < len(s.soft) else np.zeros((s.n_soft, self.hidden), np.float32)
-            for s in batch
-            if s.soft is not None
-        ]
-        return torch.from_numpy(np.concatenate(rows)).to(self.words.dtype)
-
-    def _deep_prompts(self, batch: Sequence[Prompted], places: Tensor) -> "DeepPrompts":
-        """What layer i adds to its input at the prompts' positions, i >= 1."""
-        deepest = max((len(s.soft) for s in batch if s.soft is not None and s.n_soft), default=1)
-        return DeepPrompts(places, {i: self._row(batch, i) for i in range(1, deepest)})
+        vectors[step.places] = step.row.to(self.words.dtype)
+        return vectors
 
     def _prove_packing(self) -> None:
         """A model that does its own attention would let strangers meet: better not to start."""
@@ -238,14 +230,3 @@ def load(folder: Path, dtype: str) -> Any:
         raise ValueError(f"no weights for {', '.join(missing[:3])} ({len(missing)} in all)")
     model.pooler = None  # we pool by ourselves, and it would only cost time
     return model.eval().requires_grad_(False)
-
-
-def _deepener(number: int) -> Callable[..., None]:
-    """A hook on layer `number` that adds the deep prompts handed through its forward."""
-
-    def add(_: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Any]) -> None:
-        deep: DeepPrompts = kwargs["deep"]
-        if number in deep.rows:  # in place: nobody else reads this tensor
-            args[0][0].index_add_(0, deep.places, deep.rows[number])
-
-    return add

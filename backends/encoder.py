@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from backends import batching
 from backends.base import BackendRefused, Query
-from backends.batching import PackedEncoder, Prompted
+from backends.batching import PackedEncoder
 from backends.machine import cores, keep_heap
+from backends.steps import Prompted
 from backends.words import likeliest, unit, whole_words
 
 _CACHED_TEXTS = 65_536
@@ -102,6 +103,19 @@ class Encoder:
     def features(self, queries: Sequence[Query]) -> NDArray[np.float64]:
         """Unit vectors of the prompted inputs, shape (n_queries, hidden)."""
         return unit(self._model.pooled(self._sequences(queries)))
+
+    def hidden(
+        self, queries: Sequence[Query], *, padded: bool = False
+    ) -> list[NDArray[np.float32]]:
+        """What the layers above the first read: see `TellsHidden`.
+
+        Raises:
+            BackendRefused: `padded`, since this model never reads padding; or as `score`.
+        """
+        if padded:
+            raise BackendRefused("this model reads no padding: hidden states without it are wanted")
+        read = [self._model.read_by_layers(one) for one in self._sequences(queries)]
+        return [np.concatenate(layer) for layer in zip(*read, strict=True)]
 
     def flops(self, queries: Sequence[Query]) -> float:
         """Floating-point operations that these queries need, labels and padding not counted."""

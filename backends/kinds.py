@@ -17,10 +17,12 @@ class Capability(StrEnum):
     FEATURES = "features"  # the vector made of an input
     IMAGES = "images"  # reads an image beside the words
     VISUAL_PROMPTS = "visual_prompts"  # vectors beside the patches of an image
+    ADAPTER = "adapter"  # a linear map from one model's features to what another reads
 
 
 SIGHT = {Capability.IMAGES, Capability.VISUAL_PROMPTS}
-WORDS = frozenset(Capability) - SIGHT - {Capability.FEATURES}
+ALONE = frozenset(Capability) - {Capability.ADAPTER}  # what a model can by itself
+WORDS = ALONE - SIGHT - {Capability.FEATURES}
 
 RUNGS: dict[str, str] = {
     "named": "log-probabilities of the label tokens themselves, asked for by name",
@@ -145,7 +147,7 @@ KINDS: dict[str, Kind] = {
     ),
     "clip": Kind(
         "backends.clip.model:Clip",
-        frozenset(Capability) - {Capability.GENERATION, Capability.VOCABULARY},
+        ALONE - {Capability.GENERATION, Capability.VOCABULARY},
         "A CLIP of open_clip on this machine: a label scores by how alike the image and the "
         "prompted text with the label in it are.",
         {
@@ -161,7 +163,7 @@ KINDS: dict[str, Kind] = {
     ),
     "encoder": Kind(
         "backends.encoder:Encoder",
-        frozenset(Capability) - {Capability.GENERATION} - SIGHT,
+        ALONE - {Capability.GENERATION} - SIGHT,
         "A sentence encoder on this machine: a label scores by how alike its text and the "
         "prompted input are.",
         {
@@ -175,9 +177,27 @@ KINDS: dict[str, Kind] = {
             ),
         },
     ),
+    "bridge": Kind(
+        "backends.bridge:Bridge",
+        # its scores are graded, but without an adapter it is blind: no other method may tune it
+        frozenset({Capability.ADAPTER, Capability.IMAGES, Capability.FEATURES}),
+        "A CLIP and a language model on this machine with a linear map between them: the second "
+        "reads what the first sees.",
+        {
+            "reader": Option(
+                str,
+                "encoder",
+                "kind of the model that reads",
+                choices=("encoder", "masked", "causal", "seq2seq"),
+            ),
+            "source": Option(str, "digits-clip", "the CLIP that sees, as the kind clip names it"),
+            "n_tokens": Option(int, 1, "vectors that one image becomes", 0, 64),
+            "threads": _MACHINE["threads"],
+        },
+    ),
     "openai": Kind(
         "backends.remote.backend:open_remote",
-        frozenset(Capability) - {Capability.DEEP_PROMPTS, Capability.FEATURES} - SIGHT,
+        ALONE - {Capability.DEEP_PROMPTS, Capability.FEATURES} - SIGHT,
         "A model behind any OpenAI-compatible server; what it can do is found by asking it.",
         {
             "base_url": Option(

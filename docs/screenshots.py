@@ -19,6 +19,13 @@ SPEC = json.loads((ROOT / "examples" / "bbt-tickets.json").read_text())
 QUERIES = 40_000  # a minute and a half of two cores
 WIDTH, HEIGHT, MARGIN = 1400, 900, 10  # pixels
 PATIENCE = 600  # seconds for the job
+IMAGES = {
+    "name": "two digits",
+    "endpoint": "digits-clip",
+    "dataset": "two-digits",
+    "method": {"name": "ops-spsa", "preset": "fast"},
+    "budget": {"queries": 8000},  # half a minute
+}
 OTHERS = ({"name": "tickets, another seed", "seed": 1}, {"name": "tickets, a third", "seed": 2})
 MOST_BYTES = 400_000
 
@@ -42,9 +49,11 @@ SHOTS = (
     Shot("job", "/jobs/{job}", FINISHED, until=CURVES),
     Shot("job-dark", "/jobs/{job}", FINISHED, until=CURVES, scheme="dark"),
     Shot("job-390", "/jobs/{job}", FINISHED, until=f"{CURVES} > .card", width=390),
+    Shot("job-images", "/jobs/{images}", FINISHED, until="#inside"),
     Shot("jobs", "/", ("[data-status=running]", "[data-status=queued]"), until="#list"),
     Shot("new", "/jobs/new", ("#form", "#words input"), until="#submit"),
     Shot("dataset", "/datasets/tickets", ("#counts",), until="#table tbody tr:nth-child(12)"),
+    Shot("images", "/datasets/two-digits", ("#rows img",), until=".gallery:nth-of-type(4)"),
     Shot("api", "/api/docs", ("h1",), until=SUBMIT, click=f"{SUBMIT} summary"),
 )
 
@@ -54,12 +63,13 @@ def main() -> None:
         service = Service(Path(scratch))
         with closing(service), launched() as browser:
             job = service.start().submit({**SPEC, "budget": {"queries": QUERIES}})
-            ended = service.ended(job, PATIENCE)
-            assert ended["status"] == "succeeded", ended["error"]
+            images = service.submit(IMAGES)
+            for ended in (service.ended(one, PATIENCE) for one in (job, images)):
+                assert ended["status"] == "succeeded", ended["error"]
             running, _ = [service.submit({**SPEC, **other}) for other in OTHERS]
             service.reached(running, 1, PATIENCE)
             for shot in SHOTS:
-                _tell(_take(browser, shot, service.url + shot.path.format(job=job)))
+                _tell(_take(browser, shot, service.url + shot.path.format(job=job, images=images)))
 
 
 def _take(browser: Browser, shot: Shot, url: str) -> Path:

@@ -149,6 +149,7 @@ class GenerationRow(SQLModel, table=True):
     incumbent_dev_loss: float | None
     incumbent_dev_accuracy: float
     internals: dict[str, float] = _json()
+    allocation: list[list[int]] | None = _json(nullable=True)  # train row, queries it was asked
 
 
 class TimingRow(SQLModel, table=True):

@@ -27,6 +27,7 @@ def generation_row(job_id: str, queries: int, generation: Generation[Any]) -> Ge
         incumbent_dev_loss=finite(incumbent.dev_loss),
         incumbent_dev_accuracy=incumbent.dev_accuracy,
         internals={name: x for name, x in (generation.internals or {}).items() if math.isfinite(x)},
+        allocation=[list(share) for share in (generation.allocation or {}).items()] or None,
     )
 
 

@@ -13,6 +13,7 @@ from jobs.task import Example, Task
 
 SIGNIFICANT = 0.05  # the p-value below which a difference is not put down to chance
 MOST_CHANGED = 1_000  # rows whose two answers are shown
+N_KEPT = 6  # rows shown of those that both prompts answer alike, and right: evenly spread
 
 
 def summary(scored: Scored, statistics: Statistics = COUNTED) -> dict[str, Any]:
@@ -55,12 +56,15 @@ def compare(
             "loss": finite(scored.loss),
             "confusion": _confusion(scored, examples, task.labels),
         }
-    changed = _changed(baseline, tuned, examples)
+    rows = _rows(baseline, tuned, examples)
+    changed = [row for row in rows if row["baseline"] != row["tuned"]]
+    kept = [row for row in rows if row["baseline"] == row["tuned"] and row["tuned_right"] == 1]
     return {
         **body,
         "message": _message(body, task, statistics),
         "n_changed": len(changed),
         "changed": changed[:MOST_CHANGED],
+        "kept": kept[:: max(1, len(kept) // N_KEPT)][:N_KEPT],
     }
 
 
@@ -76,7 +80,7 @@ def _confusion(
     return [[int(n) for n in row] for row in table]
 
 
-def _changed(baseline: Scored, tuned: Scored, examples: Sequence[Example]) -> list[dict[str, Any]]:
+def _rows(baseline: Scored, tuned: Scored, examples: Sequence[Example]) -> list[dict[str, Any]]:
     return [
         {
             "inputs": dict(example.inputs),
@@ -87,7 +91,6 @@ def _changed(baseline: Scored, tuned: Scored, examples: Sequence[Example]) -> li
             "tuned_right": float(tuned.right[row]),
         }
         for row, example in enumerate(examples)
-        if baseline.answers[row] != tuned.answers[row]
     ]
 
 

@@ -12,6 +12,7 @@ from jobs.meter import BudgetSpent, Meter, Writing
 from jobs.objective import Objective, Scored
 from jobs.prompts import Prompt
 from jobs.spaces import Space, decode_all
+from optimizers.allocation import Allocates
 from optimizers.base import Chooses, Losses, Optimizer, Staged, Trial, Writes, mean_losses
 
 S = TypeVar("S")
@@ -54,6 +55,7 @@ class Generation(Generic[S]):
     incumbent: Incumbent | None = None
     champion: Champion | None = None
     internals: Mapping[str, float] | None = None  # what the optimizer says of itself
+    allocation: Mapping[int, int] | None = None  # queries of each train row, where it shares out
 
 
 class Searching(Protocol):
@@ -148,6 +150,7 @@ class Search(Generic[S]):
                 on_dev.accuracy,
             ),
             self.optimizer.describe(state),
+            self.optimizer.allocation(state) if isinstance(self.optimizer, Allocates) else None,
         )
 
     def _written(self, state: S, number: int) -> S:

@@ -116,16 +116,15 @@ class OPS:
 
     def ask(self, state: OPSState) -> list[Trial[Candidate]]:
         """The point on the whole batch and the first draws on their examples; then the rest."""
-        examples, output = self._examples(state), self._output(state.point)
+        examples, (whole, outputs) = self._examples(state), self._outputs(state)
         directions, owners = self._drawn(state, REST if state.clean.size else FIRST)
-        signs = (1.0,) if self.estimator == "lr" else (1.0, -1.0)
-        noise = np.float32(np.exp(state.log_sigma))
+        sigma = np.float32(np.exp(state.log_sigma))
         moved = [
-            Trial(output + np.float32(sign) * noise * each, examples[owner])
+            Trial(outputs[owner] + step * each, examples[owner])
             for each, owner in zip(directions, owners, strict=True)
-            for sign in signs
+            for step in (sigma, -sigma)[: self._per_draw]
         ]
-        return moved if state.clean.size else [Trial(output, sum(examples, ())), *moved]
+        return moved if state.clean.size else [Trial(whole, sum(examples, ())), *moved]
 
     def unfinished(self, state: OPSState) -> bool:
         """Whether the generation still has draws to ask, now that its pilots are known."""
@@ -137,8 +136,7 @@ class OPS:
         if state.clean.size:
             return self._stepped(state, _told(losses))
         clean = _told(losses[:1]).reshape(len(self._examples(state)), -1)
-        first = replace(state, clean=clean, first=_told(losses[1:]))
-        state = self._allocated(first)
+        state = self._allocated(replace(state, clean=clean, first=_told(losses[1:])))
         rest = state.counts - self._first_counts(len(clean))
         return state if rest.any() else self._stepped(state, np.empty((0, clean.shape[1])))
 
@@ -181,9 +179,17 @@ class OPS:
         batch = tuple(int(row) for row in order[place * size : (place + 1) * size])
         return [batch] if self.shared else [(row,) for row in batch]
 
-    def _output(self, point: Vector) -> Candidate:
-        moved = point.astype(np.float32)
-        return moved if self.matrix is None else self.matrix @ moved
+    def _outputs(self, state: OPSState) -> tuple[Candidate, Sequence[Candidate]]:
+        """What the whole batch is asked, and what the draws on each example move."""
+        point = state.point.astype(np.float32)
+        output = point if self.matrix is None else self.matrix @ point
+        return output, [output] * len(self._examples(state))
+
+    def _gradient(self, state: OPSState, draws: Draws) -> Vector:
+        """dL/dv, of the mean loss of the batch: A' dL/do."""
+        slopes = batch_gradient(draws, len(state.clean), by_query=self.by_query)
+        pulled = slopes if self.matrix is None else slopes.astype(np.float32) @ self.matrix
+        return pulled.astype(np.float64)
 
     def _n_draws(self, n_examples: int) -> int:
         """Of one generation, over all examples: as many as the queries are enough for."""
@@ -202,8 +208,8 @@ class OPS:
         if place == REST:
             counts = state.counts - counts
         random = np.random.default_rng((state.seed, NOISE, state.generation, place))
-        width = self.start.size if self.matrix is None else len(self.matrix)
-        directions = random.standard_normal((int(counts.sum()), width), dtype=np.float32)
+        shape = int(counts.sum()), self._outputs(state)[0].shape[-1]
+        directions = random.standard_normal(shape, dtype=np.float32)
         return directions, np.repeat(np.arange(n), counts)
 
     def _read(self, state: OPSState, place: int, losses: Losses) -> tuple[Draws, Losses]:
@@ -250,8 +256,7 @@ class OPS:
             return over
         known, fresh = draw_variances(draws, n), draw_variances(rest, n)
         honest = np.where(np.isnan(fresh), known, fresh)  # pilots would flatter their own counts
-        gradient = batch_gradient(draws, n, by_query=self.by_query)
-        pulled = gradient if self.matrix is None else _pulled(gradient, self.matrix)
+        pulled = self._gradient(state, draws)
         cut = clipped(pulled, self.longest_gradient) if self.longest_gradient else pulled
         moments, step = adam(state.moments, cut, self.learning_rate)
         over = replace(
@@ -272,11 +277,6 @@ class OPS:
         start, most = float(np.log(self.sigma)), float(np.log(SIGMA_RANGE))
         moved = float(np.clip(state.log_sigma + step[0], start - most, start + most))
         return replace(state, log_sigma=moved, sigma_moments=moments)
-
-
-def _pulled(gradient: Vector, matrix: NDArray[np.float32]) -> Vector:
-    """A'g: the gradient by v, from the one by o = A v."""
-    return (gradient.astype(np.float32) @ matrix).astype(np.float64)
 
 
 def _told(losses: Sequence[Losses]) -> Losses:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from web.formats import measured, sentence
+from web.internals import internals_figure
 from web.plotting import (
     Figure,
     Theme,
@@ -90,6 +91,7 @@ def confusion_figure(report: Object, which: str = "tuned", theme: str = "light")
 FIGURES: dict[str, Callable[[Object, Sequence[Object], str], Figure]] = {
     "loss": loss_figure,
     "accuracy": accuracy_figure,
+    "internals": lambda _, generations, theme: internals_figure(generations, theme),
 }
 
 REPORT_FIGURES: dict[str, Callable[[Object, str], Figure]] = {

@@ -102,7 +102,17 @@ def _add_jobs(router: APIRouter, render: Renderer) -> None:
             values["job"] = await ask(request, path)
         except NotTold as why:
             return not_told(request, render, why)
-        return render(request, "report.html", job_id=job_id, **values)
+        column = await _image_column(request, values["job"]["spec"]["dataset"])
+        return render(request, "report.html", job_id=job_id, column=column, **values)
+
+
+async def _image_column(request: Request, dataset_id: str) -> str:
+    """Of a job's dataset, the column that names images; empty: none does, or it is deleted."""
+    try:
+        dataset = await ask(request, f"/api/datasets/{dataset_id}")
+    except NotTold:
+        return ""
+    return str(dataset["image_column"])
 
 
 def _add_datasets(router: APIRouter, render: Renderer) -> None:

@@ -11,6 +11,7 @@ POWERS = [  # capability, its name, what it means
     ("features", "Features", "the vector made of an input"),
     ("images", "Images", "an image beside the words"),
     ("visual_prompts", "Visual prompts", "vectors beside the patches of an image"),
+    ("adapter", "Adapter", "a projection of one model’s features to another’s vectors"),
 ]
 
 RUNGS = {  # the ladder of label scores, best first

@@ -18,7 +18,6 @@ from jobs.spec import Name
 router = APIRouter(prefix="/api", tags=["catalog"])
 
 
-
 class EndpointBody(Spec):
     """A model to be registered.
 

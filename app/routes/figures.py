@@ -14,7 +14,9 @@ router = APIRouter(prefix="/api/jobs", tags=["figures"])
 
 ALL = 100_000  # generations
 
-Name: TypeAlias = Literal["loss", "accuracy", "comparison", "confusion-tuned", "confusion-baseline"]
+Name: TypeAlias = Literal[
+    "loss", "accuracy", "internals", "comparison", "confusion-tuned", "confusion-baseline"
+]
 
 
 @router.get("/{job_id}/figures/{name}", summary="A plotly figure as JSON")
@@ -24,7 +26,7 @@ def read_figure(
     store: StoreDep,
     theme: Literal["light", "dark"] = "light",
 ) -> dict[str, Any]:
-    """`loss` and `accuracy` grow with the search; the others come with the report."""
+    """`loss`, `accuracy` and `internals` grow with the search; the others come with the report."""
     if name in REPORT_FIGURES:
         return REPORT_FIGURES[name](public_report(store, job_id), theme)
     job = public_job(store, job_id).model_dump(mode="json")

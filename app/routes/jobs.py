@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.deps import CatalogDep, Seen, StoreDep
-from app.schemas import GenerationPublic, JobPublic, Listing, page
+from app.schemas import AllocationPublic, GenerationPublic, JobPublic, Listing, page
 from jobs.admission import admit
 from jobs.models import JobRow, Status
+from jobs.readers import MAX_ROWS
 from jobs.spec import JobSpec
 from jobs.store import JobStore
 
@@ -60,6 +61,20 @@ def list_generations(
 ) -> Listing[GenerationPublic]:
     rows = store.generations(job_id, after=after, limit=limit + 1)
     return page([GenerationPublic.of(row, timing) for row, timing in rows], limit)
+
+
+@router.get("/{job_id}/allocation", summary="Which train rows were asked most")
+def read_allocation(job_id: str, store: StoreDep, catalog: CatalogDep) -> AllocationPublic:
+    """Queries of each train row in the latest generation, the most first.
+
+    Empty before the first generation, and of methods that do not share queries out.
+    """
+    job = store.job(job_id)
+    for row, _ in store.generations(job_id, after=job.generation - 1, limit=1):
+        if row.allocation:
+            train = catalog.rows(job.spec["dataset"], "train", limit=MAX_ROWS)
+            return AllocationPublic.of(row, train)
+    return AllocationPublic(job=job_id, generation=job.generation, data=[])
 
 
 def public_job(store: JobStore, job_id: str) -> JobPublic:

@@ -1,7 +1,7 @@
 """What a job has found: its prompt, its answers, and whether they are better."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -9,17 +9,18 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from app.deps import CatalogDep, ServiceDep, StoreDep
 from app.errors import BadField, NoPromptYet, NoReportYet, WrongFormat
-from app.schemas import Listing, PredictionPublic, PromptPublic, measure
+from app.schemas import Listing, PredictionPublic, PromptPublic
 from jobs import prompts
 from jobs.admission import reads_images
-from jobs.catalog import Catalog, NoSuchDataset
+from jobs.catalog import Catalog, NoSuchDataset, NoSuchEndpoint
 from jobs.datasets import RESERVED
+from jobs.exports import Format, Tuned, Unfit, export
 from jobs.galleries import IMAGE
 from jobs.images import DATA_URL, FILE_BYTES, Album, BadImage, from_data_url
 from jobs.methods import Spec
 from jobs.models import JobRow, PromptRow
 from jobs.pictures import Pictures
-from jobs.prompts import SoftPrompt, TextPrompt
+from jobs.prompts import PixelPrompt, Prompt, SoftPrompt, TextPrompt
 from jobs.serving import Served
 from jobs.spec import JobSpec
 from jobs.store import JobStore
@@ -62,28 +63,45 @@ class PredictBody(Spec):
     baseline: bool = Field(False, description="answer with the baseline prompt as well")
 
 
+class PromptWhole(PromptPublic):
+    """A prompt and how it is applied; the vectors of a soft one are in the other formats."""
+
+    endpoint_kind: str | None  # null, and `model` too: the endpoint was deleted
+    model: str | None
+    options: dict[str, Any]  # of the endpoint, as far as they change how the prompt is read
+    max_tokens: int | None  # of one answer, in a task with a metric
+    position: str
+    layers: int | None
+    members: list[dict[str, Any]] | None  # of an ensemble: template, words, weight
+
+
 @router.get(
     "/{job_id}/prompt",
     summary="The best prompt so far",
-    response_model=PromptPublic,
-    responses={200: {"content": {"application/octet-stream": {}, "text/plain": {}}}},
+    response_model=PromptWhole,
+    responses={
+        200: {"content": {"application/octet-stream": {}, "application/zip": {}, "text/plain": {}}}
+    },
 )
 def read_prompt(
-    job_id: str,
-    store: StoreDep,
-    format: Literal["json", "safetensors", "text"] = "json",
-) -> PromptPublic | Response:
-    """The exact thing that was scored: a description, the tensor `prompt`, or the text."""
+    job_id: str, store: StoreDep, catalog: CatalogDep, format: Format = "json"
+) -> PromptWhole | Response:
+    """The exact thing that was scored, with all that is needed to apply it elsewhere.
+
+    json: a description, and an ensemble's members; text: the words; safetensors: the tensors
+    `prompt`, `visual` or `pixels`, the rest as metadata; peft: the folder of an adapter, zipped;
+    vllm: a zip with the soft prompt and the few lines that make `prompt_embeds` of it.
+    """
     row, job = _prompt(store, job_id), store.job(job_id)
+    tuned = _tuned(job, row, catalog)
     if format == "json":
-        return _described(job, row)
-    wanted = {"safetensors": "soft", "text": "text"}[format]
-    if row.kind != wanted:
-        raise WrongFormat(f"this is a {row.kind} prompt; {format} is for {wanted} prompts")
-    if format == "text":
-        return Response(row.content, media_type="text/plain; charset=utf-8")
-    disposition = {"content-disposition": f'attachment; filename="{job_id}.safetensors"'}
-    return Response(row.content, media_type="application/octet-stream", headers=disposition)
+        return _described(job, row, tuned)
+    try:
+        file = export(tuned, format)
+    except Unfit as error:
+        raise WrongFormat(str(error)) from None
+    disposition = {"content-disposition": f'attachment; filename="{job.id}{file.ending}"'}
+    return Response(file.content, media_type=file.media_type, headers=disposition)
 
 
 @router.post("/{job_id}/predict", summary="Answer with the tuned prompt")
@@ -130,20 +148,32 @@ def _prompt(store: JobStore, job_id: str) -> PromptRow:
     return row
 
 
-def _described(job: JobRow, row: PromptRow) -> PromptPublic:
+def _tuned(job: JobRow, row: PromptRow, catalog: Catalog) -> Tuned:
+    spec = JobSpec.model_validate(job.spec)
+    try:
+        endpoint = catalog.endpoint(spec.endpoint)
+    except NoSuchEndpoint:
+        endpoint = None
     prompt = prompts.loads(row.kind, row.content)  # type: ignore[arg-type]
-    task = job.spec["task"]
-    fields = row.model_dump(include={"kind", "generation", "dev_loss", "dev_accuracy", "text"})
-    return PromptPublic(
+    return Tuned(prompt, spec.task.made(), endpoint)
+
+
+def _described(job: JobRow, row: PromptRow, tuned: Tuned) -> PromptWhole:
+    fields = row.model_dump(include={"generation", "dev_loss", "dev_accuracy", "text"})
+    return PromptWhole(
+        **tuned.facts(),
         **fields,
         job=job.id,
-        metric=measure(job),
         endpoint=job.spec["endpoint"],
-        template=task["template"],
-        verbalizer=task["verbalizer"],
-        shape=list(prompt.vectors.shape) if isinstance(prompt, SoftPrompt) else None,
+        shape=_shape_of(tuned.prompt),
         nearest_words=row.nearest_words,
     )
+
+
+def _shape_of(prompt: Prompt) -> list[int] | None:
+    if isinstance(prompt, SoftPrompt):
+        return list(prompt.vectors.shape)
+    return list(prompt.values.shape) if isinstance(prompt, PixelPrompt) else None
 
 
 def _served(job: JobRow, row: PromptRow, catalog: Catalog) -> Served:

@@ -15,6 +15,7 @@ from backends.local import hooks, picks
 from backends.local.decoding import Draft, chooser, decode, drafts
 from backends.local.inputs import Input, continued, fit
 from backends.local.loading import Device, Download, Dtype, load, stops
+from backends.local.prefix import PrefixReader
 from backends.local.reader import Reader
 from backends.local.spelling import by_context
 from backends.local.vectors import Soft
@@ -32,7 +33,8 @@ class Causal:
     A soft prompt stands at the start, after the beginning-of-text token where the tokenizer puts
     one. Its row 0 takes the place of word embeddings; row i >= 1 is added to what layer i reads
     at the prompt's positions. The model reads `max_tokens` in all: of a longer text the middle is
-    left out (see `fit`), never the soft prompt or the text's end.
+    left out (see `fit`), never the soft prompt or the text's end. Texts behind one soft prompt
+    are read against its keys and values, which are computed once in a call.
 
     The same queries in the same order get the same bits, with any number of threads.
     """
@@ -50,6 +52,7 @@ class Causal:
         body = loaded.model.get_decoder()
         self._reader = Reader(loaded, body, body, threads)
         self._reader.prove(causal=True)
+        self._prefixes = PrefixReader(self._reader)
         self._words, self._vectors = self._reader.vocabulary, self._reader.vectors
         self._stops = stops(loaded)
         self._outset = outset(self._words)
@@ -84,7 +87,7 @@ class Causal:
             for start, (lines, spelling) in zip(starts, written, strict=True)
             for number, line in enumerate(lines)
         ]
-        answers = iter(self._reader.read(asked, picks.spelled))
+        answers = iter(self._prefixes.read(asked, picks.spelled))
         scores = np.empty((len(queries), len(labels)))
         for row, (lines, spelling) in enumerate(written):
             scores[row] = spelling.totals([next(answers) for _ in lines])
@@ -94,7 +97,14 @@ class Causal:
         """Whole words that are one token, with their share of the whole vocabulary."""
         asked = [continued(start) for start in self._starts(queries, self._words.longest)]
         gaps = [anchor(query.before) for query in queries]
-        return picks.ranked(self._words.words, self._reader.read, asked, gaps, k)
+        return picks.ranked(self._words.words, self._prefixes.read, asked, gaps, k)
+
+    def hidden(
+        self, queries: Sequence[Query], *, padded: bool = False
+    ) -> list[NDArray[np.float32]]:
+        """What the layers above the first read, up to the gap: see `TellsHidden`."""
+        asked = [continued(start) for start in self._starts(queries, self._words.longest)]
+        return self._reader.hidden(asked, padded)
 
     def generate(
         self,

@@ -1,18 +1,19 @@
-"""Hooks on a transformers model: prompts for its layers, and a head that reads few positions.
+"""Hooks on a transformers model: what its layers read, and a head that reads few positions.
 
 They change what passes between modules, so no model's code is copied; what they add is bound to
 one forward in one thread, so batches may be read side by side.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
 
 from backends.local.inputs import DeepPrompts
+from backends.local.reuse import Stage
 
 
 @dataclass(eq=False)
@@ -21,6 +22,9 @@ class Reading:
 
     deep: DeepPrompts | None = None
     kept: tuple[Tensor, Tensor] | None = None  # rows and columns that the head shall read
+    stages: Mapping[int, Stage] = field(default_factory=dict)  # by the layer where they begin
+    stage: Stage | None = None  # the last of them begun
+    seen: list[Tensor] | None = None  # where wanted, what each layer reads
     depth: int = 0  # layers entered so far; ALBERT enters the same one again and again
     width: int = 0  # of what the last of them read
 
@@ -30,10 +34,13 @@ _READING: ContextVar[Reading | None] = ContextVar("reading", default=None)
 
 @contextmanager
 def reading(
-    deep: DeepPrompts | None = None, kept: tuple[Tensor, Tensor] | None = None
+    deep: DeepPrompts | None = None,
+    kept: tuple[Tensor, Tensor] | None = None,
+    stages: Mapping[int, Stage] | None = None,
+    seen: list[Tensor] | None = None,
 ) -> Iterator[Reading]:
     """Within it, a forward adds these prompts and gives logits at these positions alone."""
-    now = Reading(deep, kept)
+    now = Reading(deep, kept, stages or {}, seen=seen)
     token = _READING.set(now)
     try:
         yield now
@@ -67,11 +74,27 @@ def _add_prompts(
         return None
     hidden: Tensor = args[0] if args else kwargs["hidden_states"]
     number, now.depth, now.width = now.depth, now.depth + 1, hidden.shape[-1]
-    if now.deep is None or number == 0 or number >= len(now.deep.vectors):
-        return None
-    places = (now.deep.rows, now.deep.columns)
-    hidden = hidden.index_put(places, now.deep.vectors[number], accumulate=True)
+    if number in now.stages:
+        now.stage = stage = now.stages[number]
+        now.deep, hidden = stage.deep, hidden[stage.take]
+    if now.deep is not None and 0 < number < len(now.deep.vectors):
+        places = (now.deep.rows, now.deep.columns)
+        hidden = hidden.index_put(places, now.deep.vectors[number], accumulate=True)
+    if now.seen is not None:
+        now.seen.append(hidden)
+    if now.stage is not None:
+        args = (*args[:1], *(_spread(value, now.stage) for value in args[1:]))
+        kwargs = {name: _spread(value, now.stage) for name, value in kwargs.items()}
     return ((hidden, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": hidden})
+
+
+def _spread(value: Any, stage: Stage) -> Any:
+    """What a model made for the rows of its input, masks above all, for the rows of a stage."""
+    if isinstance(value, tuple):
+        return tuple(_spread(each, stage) for each in value)
+    if isinstance(value, Tensor) and value.ndim > 1 and len(value) == stage.n_first:
+        return value[stage.origin]
+    return value
 
 
 def _keep(body: nn.Module, args: tuple[Any, ...], output: Any) -> Any:

@@ -103,6 +103,14 @@ class Masked:
         gaps = [anchor(query.before) for query in queries]
         return picks.ranked(self._words.words, self._reader.read, asked, gaps, k)
 
+    def hidden(
+        self, queries: Sequence[Query], *, padded: bool = False
+    ) -> list[NDArray[np.float32]]:
+        """What the layers above the first read, with one mask in the gap: see `TellsHidden`."""
+        softs = self._vectors.checked(queries)
+        asked = [self._input(query, soft, 1) for query, soft in zip(queries, softs, strict=True)]
+        return self._reader.hidden(asked, padded)
+
     def _input(self, query: Query, soft: Soft | None, n_masks: int, asked: Pairs = ()) -> Input:
         start, end = self._words.start, self._words.end
         n_soft = 0 if soft is None else soft.shape[1]

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backends.base import BackendRefused
-from backends.local import hooks, picks
+from backends.local import hooks, picks, reuse
 from backends.local.inputs import Batch, Input, pad
 from backends.local.loading import Loaded
 from backends.local.picks import Pick
+from backends.local.reuse import Lined
 from backends.local.spelling import longest
 from backends.local.vectors import Vectors
 from backends.local.vocabulary import Ids, Vocabulary
@@ -56,15 +59,39 @@ class Reader:
         return pad(inputs, self.embed, self.device, left=left)
 
     def read(self, inputs: Sequence[Input], pick: Pick[T]) -> list[T]:
-        """What `pick` makes of the logits at each input's places."""
-        return self.workers.map(partial(self._read, pick), inputs)
+        """What `pick` makes of the logits at each input's places.
+
+        Inputs with the same tokens, and prompts whose lower rows are the same to the bit, are
+        read once by the layers below the first row that is not, if they come into one batch.
+        """
+        order, lined = reuse.lined_up(inputs)
+        found = self.workers.map(partial(self._read, pick), lined)
+        answers = dict(zip(order, found, strict=True))
+        return [answers[row] for row in range(len(inputs))]
 
     @torch.inference_mode()
-    def _read(self, pick: Pick[T], inputs: Sequence[Input]) -> list[T]:
-        batch = self.pad(inputs)
-        with hooks.reading(batch.deep, batch.kept):
+    def _read(self, pick: Pick[T], lined: Sequence[Lined]) -> list[T]:
+        inputs = [one.input for one in lined]
+        batch = reuse.shared(lined, self.pad(inputs))
+        with hooks.reading(batch.deep, batch.kept, batch.stages):
             said = self.model(inputs_embeds=batch.vectors, attention_mask=batch.mask)
         return pick(said.logits[0], inputs)
+
+    def hidden(self, inputs: Sequence[Input], padded: bool) -> list[NDArray[np.float32]]:
+        """What the layers above the first read, as of `TellsHidden`."""
+        see = partial(self._see, padded)
+        read = see(inputs) if padded else self.workers.map(see, inputs)
+        return [np.concatenate(layer) for layer in zip(*read, strict=True)]
+
+    @torch.inference_mode()
+    def _see(self, padded: bool, inputs: Sequence[Input]) -> list[list[NDArray[np.float32]]]:
+        """What each layer reads of each input, shape (n_places, hidden)."""
+        batch, seen = self.pad(inputs), list[Tensor]()
+        with hooks.reading(batch.deep, batch.kept, seen=seen):
+            self.model(inputs_embeds=batch.vectors, attention_mask=batch.mask)
+        layers = [one.float().cpu().numpy() for one in seen[1 : self.vectors.shape[0]]]
+        real = batch.mask.bool().cpu().numpy() | padded
+        return [[layer[row, real[row]] for layer in layers] for row in range(len(inputs))]
 
     @torch.inference_mode()
     def _n_layers(self, stack: Any) -> int:

@@ -65,9 +65,10 @@ class AsyncJob(JobView):
         """As `Job.prompt`."""
         return await self._transport.send(calls.prompt(self.id))
 
-    async def save_prompt(self, path: str | Path) -> Path:
+    async def save_prompt(self, path: str | Path, format: str | None = None) -> Path:
         """As `Job.save_prompt`."""
-        content = await self._transport.send(calls.prompt_file(self.id, format_of(path)))
+        call = calls.prompt_file(self.id, format or format_of(path))
+        content = await self._transport.send(call)
         await asyncio.to_thread(Path(path).write_bytes, content)
         return Path(path)
 

@@ -7,6 +7,7 @@ route that the other does not.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,13 @@ DatasetLike = str | Path | types.Dataset | Rows
 Budget = int | Mapping[str, float]
 UPLOADS = frozenset({".csv", ".tsv", ".jsonl", ".zip"})
 QUERIES = 50_000  # the budget of who names none
+ENDINGS = {
+    "json": ".json",
+    "text": ".txt",
+    "safetensors": ".safetensors",
+    "peft": "-peft.zip",
+    "vllm": "-vllm.zip",
+}  # of the formats of a prompt
 
 
 class UploadOptions(TypedDict, total=False):
@@ -219,6 +227,18 @@ def prompt(job_id: str) -> Call[types.Prompt]:
 
 def prompt_file(job_id: str, format: str) -> Call[bytes]:
     return Call("GET", f"/api/jobs/{_part(job_id)}/prompt", bytes, params={"format": format})
+
+
+def file_name(job_id: str, format: str) -> str:
+    """Name a file for a prompt; of an id that is no plain name, nothing leads elsewhere.
+
+    Example:
+        >>> file_name("job_01", "peft"), file_name("../x", "json")
+        ('job_01-peft.zip', '___x.json')
+    """
+    if format not in ENDINGS:
+        raise ValueError(f"no format {format!r}; wanted one of {', '.join(ENDINGS)}")
+    return re.sub(r"[^A-Za-z0-9_-]", "_", job_id) + ENDINGS[format]
 
 
 def predict(job_id: str, inputs: Iterable[Input], baseline: bool) -> Call[list[types.Prediction]]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gradless import cli_endpoints, options, output, serve
+from gradless import calls, cli_endpoints, options, output, serve
 from gradless.client import Client
 from gradless.errors import JobFailed, NotFound
 from gradless.images import is_file
@@ -168,6 +168,27 @@ def predict(
         raise typer.BadParameter("nothing to answer")
     with session(url) as client:
         _predict(client.job(job), inputs, as_json)
+
+
+@app.command()
+def export(
+    job: JobId,
+    format: Annotated[
+        str | None, typer.Option(help="json, text, safetensors, peft or vllm.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The file; else named after the job.")] = None,
+    url: Url = None,
+) -> None:
+    """Write a job's best prompt to a file, with all that is needed to use it elsewhere.
+
+    \b
+    Examples:
+      gradless export job_01 --format peft
+      gradless export job_01 --out tickets.safetensors
+    """
+    with session(url) as client:
+        path = out or Path(calls.file_name(job, format or "json"))
+        output.say(str(client.job(job).save_prompt(path, format)))
 
 
 app.command("endpoints")(cli_endpoints.endpoints)

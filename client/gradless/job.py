@@ -80,9 +80,17 @@ class Job(JobView):
         """Return the best prompt so far, with all that is needed to use it."""
         return self._transport.send(calls.prompt(self.id))
 
-    def save_prompt(self, path: str | Path) -> Path:
-        """Write the prompt to a file: .json, .txt (a text prompt) or .safetensors (a soft one)."""
-        content = self._transport.send(calls.prompt_file(self.id, format_of(path)))
+    def save_prompt(self, path: str | Path, format: str | None = None) -> Path:
+        """Write the prompt to a file: .json, .txt (a text prompt) or .safetensors (a soft one).
+
+        With `format` "peft" it is a zip with the folder of an adapter, with "vllm" one with the
+        vectors and the few lines that put a text behind them.
+
+        Example:
+            job.save_prompt("tickets.safetensors")
+            job.save_prompt("tickets.zip", format="peft")
+        """
+        content = self._transport.send(calls.prompt_file(self.id, format or format_of(path)))
         Path(path).write_bytes(content)
         return Path(path)
 

@@ -268,7 +268,7 @@ class Generation(Record):
 
 
 class Prompt(Record):
-    """The artefact of a job. A soft prompt has a `shape` and no `text`."""
+    """The artefact of a job and how it is applied. A soft prompt has a `shape` and no `text`."""
 
     job: str | None = None
     kind: str | None = None
@@ -281,6 +281,10 @@ class Prompt(Record):
     text: str | None = None
     shape: list[int] | None = None
     nearest_words: list[tuple[str, float]] | None = None
+    endpoint_kind: str | None = None
+    model: str | None = None
+    position: str | None = None  # where the prompt stands, in words
+    members: list[dict[str, Any]] | None = None  # of an ensemble: template, words, weight
 
 
 class Prediction(Record):

@@ -9,7 +9,7 @@ from typing import Any, Self
 from gradless import types
 from gradless.errors import JobFailed
 
-FORMATS = {".safetensors": "safetensors", ".txt": "text", ".json": "json"}
+FORMATS = {".safetensors": "safetensors", ".txt": "text", ".json": "json", ".zip": "peft"}
 
 
 class JobView:

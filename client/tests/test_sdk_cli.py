@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gradless import cli, serve
 
-COMMANDS = ["serve", "tune", "jobs", "watch", "resume", "predict", "endpoints"]
+COMMANDS = ["serve", "tune", "jobs", "watch", "resume", "predict", "export", "endpoints"]
 CLIENT = Path(__file__).parent.parent
 
 

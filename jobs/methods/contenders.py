@@ -4,21 +4,27 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
+from jobs.methods.adapter import Adapter
 from jobs.methods.base import Method
 from jobs.methods.bbt import BBT
+from jobs.methods.bbtv2 import BBTv2
 from jobs.methods.bdpl import BDPL
 from jobs.methods.blackvip import BlackVIP
 from jobs.methods.bpt_vlm import BPTVLM
 from jobs.methods.grips import GrIPS
 from jobs.methods.llm import LLM
+from jobs.methods.nevergrad import Nevergrad
 from jobs.methods.ops import LR, OPSLR, OPSSPSA, SPSA
 from jobs.methods.promptboosting import PromptBoosting
+from jobs.methods.random_search import RandomDraws
 from jobs.methods.rlprompt import RLPrompt
 from jobs.methods.zip import ZIP
+from jobs.methods.zo import ZeroOrder
 from jobs.strict import one_of, tag
 
 CONTENDERS: dict[str, type[Method]] = {
     "bbt": BBT,
+    "bbtv2": BBTv2,
     "grips": GrIPS,
     "rlprompt": RLPrompt,
     "bdpl": BDPL,
@@ -31,10 +37,15 @@ CONTENDERS: dict[str, type[Method]] = {
     "bpt-vlm": BPTVLM,
     "zip": ZIP,
     "blackvip": BlackVIP,
+    "zo": ZeroOrder,
+    "nevergrad": Nevergrad,
+    "random-search": RandomDraws,
+    "adapter": Adapter,
 }
 
 AnyContender: TypeAlias = Annotated[
     Annotated[BBT, Tag("[bbt]")]
+    | Annotated[BBTv2, Tag("[bbtv2]")]
     | Annotated[GrIPS, Tag("[grips]")]
     | Annotated[RLPrompt, Tag("[rlprompt]")]
     | Annotated[BDPL, Tag("[bdpl]")]
@@ -46,7 +57,11 @@ AnyContender: TypeAlias = Annotated[
     | Annotated[OPSSPSA, Tag("[ops-spsa]")]
     | Annotated[BPTVLM, Tag("[bpt-vlm]")]
     | Annotated[ZIP, Tag("[zip]")]
-    | Annotated[BlackVIP, Tag("[blackvip]")],
+    | Annotated[BlackVIP, Tag("[blackvip]")]
+    | Annotated[ZeroOrder, Tag("[zo]")]
+    | Annotated[Nevergrad, Tag("[nevergrad]")]
+    | Annotated[RandomDraws, Tag("[random-search]")]
+    | Annotated[Adapter, Tag("[adapter]")],
     Discriminator(tag),
     BeforeValidator(one_of("method", CONTENDERS)),
 ]

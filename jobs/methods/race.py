@@ -79,7 +79,7 @@ class Race(Method):
 
     def least_queries(self, n_train: int, n_dev: int) -> int:
         """One generation of every contender."""
-        return sum(each.generation_queries(n_train, n_dev) for each in self.methods)
+        return sum(each.least_queries(n_train, n_dev) for each in self.methods)
 
     @property
     def queries_per_input(self) -> int:

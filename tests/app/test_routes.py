@@ -29,6 +29,7 @@ ROUTES = [
     ("POST", "/api/jobs/{job_id}/cancel", 409),  # the job has ended
     ("POST", "/api/jobs/{job_id}/resume", 409),  # it is not paused
     ("GET", "/api/jobs/{job_id}/generations", 200),
+    ("GET", "/api/jobs/{job_id}/allocation", 200),
     ("GET", "/api/jobs/{job_id}/events", 200),
     ("GET", "/api/jobs/{job_id}/prompt", 200),
     ("POST", "/api/jobs/{job_id}/predict", 200),

@@ -12,6 +12,7 @@ from backends.base import (
     TakesSoftPrompts,
     TakesVisualPrompts,
 )
+from backends.bridge import TakesAdapters
 from backends.registry import KINDS, Capability, find, open_backend
 from tests.backends.clip import tiny as tiny_clip
 from tests.backends.local import tiny
@@ -29,6 +30,7 @@ PROTOCOLS = {
     Capability.FEATURES: GivesFeatures,
     Capability.IMAGES: Backend,
     Capability.VISUAL_PROMPTS: TakesVisualPrompts,
+    Capability.ADAPTER: TakesAdapters,
 }
 LABELS = ["good", "bad", "a plain film"]
 TEXTS = ["good", "a very good film !", "", "bad films", "a " * 40, "a very very plain film"]
@@ -43,7 +45,7 @@ def models(tiny_folder, tmp_path_factory):
         for kind, family in families.items()
     }
     clip = str(tiny_clip.write(tmp_path_factory.mktemp("clip")))
-    return {"encoder": str(tiny_folder), "clip": clip, **made}
+    return {"encoder": str(tiny_folder), "clip": clip, "bridge": str(tiny_folder), **made}
 
 
 @pytest.fixture(params=LOCAL, scope="module")
@@ -53,7 +55,8 @@ def kind(request):
 
 @pytest.fixture(scope="module")
 def backend(kind, models):
-    return open_backend(kind, models[kind])
+    options = {"source": models["clip"]} if kind == "bridge" else {}
+    return open_backend(kind, models[kind], **options)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,14 @@ def queries(kind, backend):
         visual = rng.normal(size=(1, 2, backend.visual_shape[1])).astype(np.float32)
         other = picture(color=(10, 10, 200))
         asked += [Query(TEXTS[0], image=image, visual=visual), Query(TEXTS[0], image=other)]
+    if Capability.ADAPTER in can:
+        adapter = rng.normal(size=(1, *backend.adapter_shape)).astype(np.float32)
+        asked += [
+            Query(text, soft=each, image=image)
+            for text in TEXTS
+            for each in (adapter, adapter[:, -1:])
+        ]
+        asked += [Query(TEXTS[0], soft=adapter, image=picture(color=(10, 10, 200)))]
     return asked
 
 

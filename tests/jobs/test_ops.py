@@ -11,6 +11,7 @@ from backends.registry import Capability
 from jobs import checkpoint
 from jobs.meter import BudgetSpent, Meter
 from jobs.methods import METHODS, Problem
+from jobs.records import generation_row
 from jobs.spaces import Shifts, TwoSided
 from jobs.task import Example, Split, Task
 from optimizers.ops import OPSState
@@ -170,6 +171,8 @@ def test_internals_tell_of_the_allocation():
     }
     asked = searching.optimizer.allocation(generation.state)
     assert sum(asked.values()) == 5 * 11
+    row = generation_row("job_1", 55, generation)
+    assert dict(row.allocation) == asked
     assert set(asked) < set(range(8))
 
 

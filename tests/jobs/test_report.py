@@ -107,6 +107,14 @@ def test_changed_rows_are_shown():
     ]
 
 
+def test_some_rows_that_stayed_right_are_shown_from_all_over():
+    n, wrong = 4 * reports.N_KEPT, 3
+    kept = compared([0] * (n + wrong), [0] * (n + wrong), [0] * n + [1] * wrong)["kept"]
+    assert [row["inputs"]["text"] for row in kept] == [f"row {i}" for i in range(0, n, 4)]
+    assert all(row["baseline"] == row["tuned"] == row["label"] for row in kept)
+    assert compared([1, 0], [1, 1], [0, 0])["kept"] == []
+
+
 def test_a_long_list_of_changed_rows_is_cut(monkeypatch):
     monkeypatch.setattr(reports, "MOST_CHANGED", 3)
     report = compared([0] * 5, [1] * 5, [1] * 5)

@@ -221,6 +221,7 @@ def dataset(dataset_id: str, labels: list[str] = LABELS, **more: Any) -> Object:
         "built_in": dataset_id == "tickets",
         "task": "classification" if labels else "generation",
         "columns": ["text"],
+        "image_column": "",
         "labels": labels,
         "n_rows": 92 * max(1, len(labels)),
         "splits": {

@@ -1,12 +1,14 @@
 """Every figure is a valid plotly figure, says its units, and survives having nothing to draw."""
 
 import json
+import re
 
 import plotly.graph_objects as go
 import pytest
 
 from tests.web import samples
 from web.figures import FIGURES, REPORT_FIGURES, comparison_figure, confusion_figure, loss_figure
+from web.internals import internals_figure
 from web.plotting import MAX_POINTS, THEMES, thin
 
 
@@ -123,6 +125,55 @@ def test_confusion_is_of_the_prompt_asked_for(report: samples.Object) -> None:
     heat = confusion_figure(report, "baseline")["data"][0]
     assert heat["z"] == report["baseline"]["confusion"]
     assert heat["x"] == report["labels"]
+
+
+SHARED_OUT = {
+    "sigma": 0.1,
+    "gradient_norm": 0.175,
+    "fewest_draws": 3.0,
+    "most_draws": 20.0,
+    "spread_of_deviations": 3.63,
+    "variance_ratio": 1.349,
+    "new_number": 7.0,
+}
+
+
+def inside(internals: samples.Object, n: int = 3) -> samples.Object:
+    return internals_figure([{**one, "internals": internals} for one in rounds(n)])
+
+
+def test_the_inside_has_a_panel_for_each_unit() -> None:
+    figure = inside(SHARED_OUT)
+    go.Figure(figure)
+    headings = [re.sub("<.*?>", "", one["text"]) for one in figure["layout"]["annotations"]]
+    assert headings == [
+        "Scale of the noise (units of search): 0.1",
+        "Gradient’s length (nats per unit of search): 0.175",
+        "On one example (draws): most 20, fewest 3",
+        "Variance, equal shares over these (times): 1.35",
+        "Spread of the deviations (of their mean): 3.63",
+        "New number: 7",
+    ]
+    most, fewest = named(figure, "most"), named(figure, "fewest")
+    assert (most["yaxis"], fewest["yaxis"]) == ("y3", "y3")
+    assert most["line"]["color"] != fewest["line"]["color"]
+    assert named(figure, "new number")["y"] == [7.0] * 3
+
+
+def test_panels_of_the_inside_stand_apart_and_fit_the_height() -> None:
+    shown = inside(SHARED_OUT)["layout"]
+    axes = [shown["yaxis"], *(shown[f"yaxis{n}"] for n in range(2, 7))]
+    edges = [edge for one in axes for edge in reversed(one["domain"])]
+    assert edges == sorted(edges, reverse=True) and edges[-1] >= 0 and edges[0] < 1
+    assert shown["xaxis"]["anchor"] == "y6"
+    assert shown["height"] > inside({"sigma": 1.0})["layout"]["height"]
+
+
+def test_a_number_that_comes_late_begins_where_it_comes() -> None:
+    generations = rounds(2)
+    generations[1]["internals"] = {"sigma": 0.9, "restarts": 1}
+    restarts = named(internals_figure(generations), "restarts")
+    assert (restarts["x"], restarts["y"]) == ([generations[1]["queries"]], [1])
 
 
 @pytest.mark.parametrize("n", [0, 1, MAX_POINTS, MAX_POINTS + 1, 12345])

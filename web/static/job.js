@@ -3,13 +3,12 @@ import { describe, get, getAll, post } from './api.js';
 import { $, each, fill, onClick, say, sayMissing, show } from './dom.js';
 import { watch } from './events.js';
 import { count, money, sentence } from './format.js';
-import { base, drawFigure, drawReport } from './report.js';
+import { base, drawFigure, drawReport, shown } from './report.js';
 import { setUpTrying } from './try.js';
 
 const root = $('#job');
 const ENDED = ['succeeded', 'failed', 'cancelled'];
-const PAUSE = 500; // ms from an event to the next look, however fast events come
-const AGAIN = 2000; // ms until a look that failed is tried again
+const [PAUSE, AGAIN] = [500, 2000]; // ms from an event to the next look, however fast events come; until one that failed is tried again
 const PHASES = {
   queued: () => 'Waiting for a runner',
   running: () => (job.progress.generation ? 'Searching' : job.baseline ? 'In the first generation' : 'Measuring the baseline first'),
@@ -22,6 +21,7 @@ const PHASES = {
 /** @type {any} */ let best = null; // the generation with the lowest train loss
 /** @type {any} */ let report = null;
 /** @type {any} */ let prices = null; // options of the endpoint, of a job that pays
+/** @type {any} */ let [column, shares] = [null, null]; // that names images ('': none does); queries of each train row, where they are shared out
 let [number, timer] = [0, 0]; // of the last generation seen; of the next look
 const left = () => Math.max(0, job.progress.budget - job.progress.queries);
 
@@ -31,7 +31,7 @@ function view() {
   const of = (spent, wall, write) => `${write(spent)}${wall ? ` of ${write(wall)}` : ''}`;
   const priced = usage.cost > 0 || typeof prices?.input_price === 'number';
   return {
-    ...job, best, report, [status]: true, [root.dataset.connection ?? '']: true, ended: ENDED.includes(status), left: left(),
+    ...job, best, report, shares, [status]: true, [root.dataset.connection ?? '']: true, ended: ENDED.includes(status), left: left(),
     title: job.name ?? job.id, phase: PHASES[status]?.() ?? sentence(status), share: progress.queries / progress.budget,
     generation: progress.generation || null, queries: `${count(progress.queries)} of ${count(progress.budget)}`,
     baselineHint: !baseline ? 'not measured yet' : baseline.prompt ? 'your own prompt' : 'the empty prompt',
@@ -51,26 +51,29 @@ function draw() {
   fill(root, view());
   show({ '#loading': false, '#body': true });
   each($('#words'), (job.incumbent?.nearest_words ?? []).map(([word, cosine], id) => ({ id, word, cosine: cosine.toFixed(2) })));
+  each($('#shares'), (shares?.data ?? []).map(({ number: id, inputs, label, queries }) => (
+    { id, label, queries, share: queries / shares.data[0].queries, ...shown(inputs, job.spec.dataset, column) })));
   root.removeAttribute('aria-busy');
   document.title = `${job.name ?? job.id} · Gradless`;
-  updateTrying(job);
+  updateTrying(job, column);
 }
 
 /** Fetches what is new and draws it. @returns {Promise<boolean>} whether the job has ended */
 async function look() {
   job = await get(base);
+  column ??= await get(`/api/datasets/${encodeURIComponent(job.spec.dataset)}`).then((dataset) => dataset.image_column, () => '');
   for (const one of await getAll(`${base}/generations?limit=1000`, 'number', number)) {
     number = one.number;
     if (one.train_loss !== null && !(best?.train_loss <= one.train_loss)) best = one;
   }
   if (job.usage.requests) prices ??= await get(`/api/endpoints/${encodeURIComponent(job.spec.endpoint)}`).then(({ options }) => options, () => null);
+  if (job.spec.method.allocator && job.progress.generation) shares = await get(`${base}/allocation`).catch(() => shares);
   draw();
-  drawFigure('loss');
-  drawFigure('accuracy');
+  ['loss', 'accuracy', ...($('#inside').open ? ['internals'] : [])].forEach(drawFigure);
   if (job.result?.tuned && !report) {
     report = await get(`${base}/report`);
     draw();
-    drawReport(report);
+    drawReport(report, job.spec.dataset, column);
   }
   return ENDED.includes(job.status);
 }
@@ -95,6 +98,7 @@ function lookSoon(pause = PAUSE) {
 const state = (connection) => { root.dataset.connection = connection; draw(); };
 
 const updateTrying = setUpTrying(base);
+$('#inside').addEventListener('toggle', () => drawFigure('internals'));
 onClick($('#cancel'), async () => { await post(`${base}/cancel`); lookSoon(0); }, $('#confirm'));
 onClick($('#resume'), async () => { await post(`${base}/resume`); lookSoon(0); });
 lookSoon(0);

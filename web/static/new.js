@@ -11,6 +11,10 @@ const chosen = (name, list, key = 'id') => all[list].find((one) => one[key] === 
 const dataset = () => chosen('dataset', 'datasets') ?? { columns: [], labels: [], splits: {} };
 const method = () => chosen('method', 'methods', 'name') ?? { presets: {}, schema: {} };
 const metric = () => chosen('metric', 'metrics', 'name') ?? { schema: {} };
+const can = (endpoint, power) => endpoint.capabilities.includes(power);
+/** Why an endpoint cannot take a dataset; empty: it can. */
+const lack = (data, endpoint) => (data.task === 'generation' && !can(endpoint, 'generation') ? 'writes no text'
+  : can(endpoint, 'images') === Boolean(data.image_column) ? '' : data.image_column ? 'reads no images' : 'needs images');
 const standard = (name) => method().presets[$('#preset').value]?.[name] ?? method().schema.properties?.[name]?.default ?? null;
 
 /** The input of one setting, by its JSON schema; empty means what is usual. @param {string} id @param {string} name @param {any} schema @param {any} usual */
@@ -36,19 +40,17 @@ function drawSettings(place, { properties = {} }, usual) {
 function draw() {
   const typed = collect(form, true);
   const texts = dataset().task === 'generation';
-  const writes = (one) => one.capabilities.includes('generation');
   fillSelect($('#endpoint'), all.endpoints.map((one) => {
-    const silent = texts && !writes(one);
-    return [one.id, silent ? `${one.id} (writes no text)` : one.id, silent];
+    const why = lack(dataset(), one);
+    return [one.id, why ? `${one.id} (${why})` : one.id, why !== ''];
   }));
   const endpoint = chosen('endpoint', 'endpoints') ?? { capabilities: [], options: {} };
-  const { capabilities, options } = endpoint;
-  const metrics = texts || writes(endpoint) ? all.metrics : [];
+  const metrics = texts || can(endpoint, 'generation') ? all.metrics : [];
   if (!texts && $('#metric option')?.disabled) $('#metric').value = ''; // it was not chosen freely
   fillSelect($('#metric'), [['', 'none: the answer is the likeliest label', texts], ...metrics.map(({ name, title }) => [name, title])]);
   const labelsOnly = metric().name ? $('#method').dataset.labelsOnly.split(' ') : [];
   fillSelect($('#method'), all.methods.map(({ name, title, needs }) => {
-    const missing = [...needs.filter((need) => !capabilities.includes(need)), ...(labelsOnly.includes(name) ? ['labels'] : [])];
+    const missing = [...needs.filter((need) => !can(endpoint, need)), ...(labelsOnly.includes(name) ? ['labels'] : [])];
     return [name, missing.length ? `${title} (needs ${spaced(missing)})` : title, missing.length > 0];
   }));
   const { presets, schema } = method();
@@ -60,9 +62,9 @@ function draw() {
     h('input', { id: `word-${i}`, name: 'task.verbalizer', 'data-key': label, value: label }))));
   ['#setting', '#metric-setting', '#words'].forEach((place) => refill($(place), typed));
   fill(form, {
-    endpoint, method: method(), metric: metric(), measurable: metrics.length, presetHint: schema.properties?.preset?.description ?? '',
-    slots: dataset().columns.map((name) => `{${name}}`).join(', '), currency: options.currency ?? 'USD', price: price(options),
-    api: 'base_url' in options, priced: ['input_price', 'output_price'].every((name) => typeof options[name] === 'number'),
+    endpoint, method: method(), metric: metric(), measurable: metrics.length, lack: dataset().image_column ? 'reads images' : 'writes text', presetHint: schema.properties?.preset?.description ?? '',
+    slots: dataset().columns.map((name) => `{${name}}`).join(', '), currency: endpoint.options.currency ?? 'USD', price: price(endpoint.options),
+    api: 'base_url' in endpoint.options, priced: ['input_price', 'output_price'].every((name) => typeof endpoint.options[name] === 'number'),
   });
   estimate();
 }
@@ -78,7 +80,7 @@ function estimate() {
 
 /** @param {string|null} [id] the one to choose */
 function drawDatasets(id) {
-  fillSelect($('#dataset'), all.datasets.map((one) => [one.id, `${one.id} (${count(one.n_rows)} rows, ${one.labels.length ? `${count(one.labels.length)} labels` : 'target texts'})`]));
+  fillSelect($('#dataset'), all.datasets.map((one) => [one.id, `${one.id} (${count(one.n_rows)} ${one.image_column ? 'images' : 'rows'}, ${one.labels.length ? `${count(one.labels.length)} labels` : 'target texts'})`]));
   refill(form, { dataset: all.datasets.some((one) => one.id === id) ? id : null });
   draw();
 }
@@ -87,7 +89,8 @@ async function start() {
   const asked = new URLSearchParams(location.search);
   try {
     await Promise.all(Object.keys(all).map(async (name) => { all[name] = await getAll(`/api/${name}?limit=100`); }));
-    drawDatasets(asked.get('dataset'));
+    const endpoint = all.endpoints.find(({ id }) => id === asked.get('endpoint'));
+    drawDatasets(asked.get('dataset') ?? all.datasets.find((one) => endpoint && !lack(one, endpoint))?.id ?? null);
     refill(form, { endpoint: asked.get('endpoint') });
     const { spec } = asked.has('from') ? await get(`/api/jobs/${encodeURIComponent(asked.get('from') ?? '')}`) : { spec: {} };
     for (let choice = 0; choice < 3; choice += 1) { refill(form, spec); draw(); } // method, preset, settings: each opens the next

@@ -3,7 +3,7 @@ import { describe, get } from './api.js';
 import { $, each, fillTable, h, show } from './dom.js';
 import { percent } from './format.js';
 
-const CAP = 10; // examples shown; all of them are on the page of the report
+const CAP = 10; // examples shown that changed; all of them are on the page of the report
 const STILL = { displayModeBar: false, responsive: true };
 /** @type {Record<string, number>} */ const turns = {}; // of each figure: an answer that was overtaken is not drawn
 
@@ -36,20 +36,26 @@ function drawConfusion({ labels, ...sides }) {
     labels[i], ...row.map((n, k) => heat(n, row.reduce((sum, one) => sum + one, 0), k === i))]));
 }
 
-/** @param {any} report */
-function drawChanged({ changed, metric }) {
+/** An example as a page shows it. @param {any} inputs @param {string} dataset @param {string|null} column the one that names images */
+export const shown = (inputs, dataset, column) => ({
+  image: String(column) in inputs ? `/api/datasets/${encodeURIComponent(dataset)}/images/${encodeURIComponent(inputs[String(column)])}?width=64` : '',
+  example: Object.keys(inputs).filter((name) => name !== column).map((name) => inputs[name]).join(' · '),
+});
+
+/** @param {any} report @param {string} dataset @param {string|null} column */
+function drawChanged({ changed, kept = [], metric }, dataset, column) {
   const kind = (was, now) => (now > was ? 'fixed' : now < was ? 'broken' : now ? 'as right' : 'still wrong');
   const share = (right) => (metric === 'accuracy' ? '' : percent(right));
-  each($('#changed tbody'), changed.slice(0, CAP).map(({ inputs, baseline, tuned, baseline_right: was, tuned_right: now, label }, id) => (
-    { id, label, baseline: baseline || '(empty)', tuned: tuned || '(empty)', example: Object.values(inputs).join(' · '), kind: kind(was, now), was: share(was), now: share(now) })));
+  each($('#changed tbody'), [...changed.slice(0, CAP), ...kept].map(({ inputs, baseline, tuned, baseline_right: was, tuned_right: now, label }, id) => (
+    { id, label, baseline: baseline || '(empty)', tuned: tuned || '(empty)', ...shown(inputs, dataset, column), kind: kind(was, now), was: share(was), now: share(now) })));
   $('#changed').classList.toggle('texts', metric !== 'accuracy');
-  show({ '#changed-box': changed.length, '#show-all': changed.length > CAP });
+  show({ '#changed-box': changed.length + kept.length, '#show-all': changed.length > CAP });
 }
 
-/** Once, when the report is there. @param {any} report */
-export function drawReport(report) {
+/** Once, when the report is there. @param {any} report @param {string} dataset @param {string|null} column */
+export function drawReport(report, dataset, column) {
   if (report.labels.length) drawConfusion(report);
-  drawChanged(report);
+  drawChanged(report, dataset, column);
   drawFigure('comparison');
   $('#which').addEventListener('change', () => drawConfusion(report));
 }
