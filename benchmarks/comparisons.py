@@ -58,16 +58,17 @@ def _fast(name: str, **settings: Any) -> dict[str, Any]:
 
 
 _OPS_LR = {"learning_rate": 0.6}
+_ON_PROMPT = {**_OPS_LR, "perturb": "prompt"}
 
 _VISION = {
     "spsa": _fast("spsa", learning_rate=0.3),
-    "lr": _fast("lr", learning_rate=0.2),
+    "lr": _fast("lr", learning_rate=0.2, perturb="prompt"),
     "ops-spsa": _fast("ops-spsa", learning_rate=0.6),
     "ops-spsa, noise on the prompt": _fast("ops-spsa", learning_rate=0.6, perturb="prompt"),
-    "ops-lr, equal": _fast("ops-lr", allocator="equal", **_OPS_LR),
-    "ops-lr, bernoulli": _fast("ops-lr", allocator="bernoulli", **_OPS_LR),
-    "ops-lr, gaussian": _fast("ops-lr", allocator="gaussian", **_OPS_LR),
-    "ops-lr, neyman": _fast("ops-lr", **_OPS_LR),
+    "ops-lr, equal": _fast("ops-lr", allocator="equal", **_ON_PROMPT),
+    "ops-lr, bernoulli": _fast("ops-lr", allocator="bernoulli", **_ON_PROMPT),
+    "ops-lr, gaussian": _fast("ops-lr", allocator="gaussian", **_ON_PROMPT),
+    "ops-lr, neyman": _fast("ops-lr", **_ON_PROMPT),
     "ops-lr, noise on z": _fast("ops-lr", perturb="intrinsic", **_OPS_LR),
     "bpt-vlm (CMA-ES)": _fast("bpt-vlm"),
     "zip": _fast("zip"),
