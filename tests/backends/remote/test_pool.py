@@ -123,7 +123,15 @@ def test_many_threads_share_one_pool(server, connect):
     assert server.counters.most_in_flight <= 8
 
 
-def test_ctrl_c_leaves_no_request_behind(connect):
+@pytest.fixture
+def interruptible():
+    """A shell that puts us into the background leaves interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_leaves_no_request_behind(connect, interruptible):
     with faulty.running(["stall"]) as server:
         pool = connect(server.url, timeout=60)
         pool.account = wallet = Wallet()
