@@ -63,6 +63,7 @@ _ON_PROMPT = {**_OPS_LR, "perturb": "prompt"}
 _VISION = {
     "spsa": _fast("spsa", learning_rate=0.3),
     "lr": _fast("lr", learning_rate=0.2, perturb="prompt"),
+    "lr, noise on z": _fast("lr", learning_rate=0.6, perturb="intrinsic"),
     "ops-spsa": _fast("ops-spsa", learning_rate=0.6),
     "ops-spsa, noise on the prompt": _fast("ops-spsa", learning_rate=0.6, perturb="prompt"),
     "ops-lr, equal": _fast("ops-lr", allocator="equal", **_ON_PROMPT),
