@@ -45,6 +45,11 @@ class Gate:
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
+
+    @property
+    def _has_room(self) -> bool:
+        return self._taken < self._most and any(replica.has_room for replica in self._replicas)
 
     @property
     def _all_open(self) -> bool:
@@ -77,8 +82,7 @@ class Gate:
         """The next one's turn, if there is anything for it to do; else, later."""
         while self._turns and self._turns[0].cancelled():
             self._turns.popleft()
-        room = self._taken < self._most and any(replica.has_room for replica in self._replicas)
-        if self._turns and (room or self._all_open):
+        if self._turns and (self._has_room or self._all_open):
             self._turns.popleft().set_result(None)
         elif self._turns:
             self._set_timer()
@@ -89,7 +93,10 @@ class Gate:
         ends = [at for replica in self._replicas if (at := replica.ready_at) > now]
         self.close()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(min(ends) - now, self._wake) if ends else None
+        if ends:
+            self._timer = loop.call_later(min(ends) - now, self._wake)
+        elif self._has_room:  # a pause has ended since we looked: nobody else would say so
+            self._timer = loop.call_later(0, self._wake)
 
 
 def _condition(replica: Replica) -> str:
