@@ -198,10 +198,9 @@ def test_a_prompt_is_tuned_for_texts(page: Page, real: Service) -> None:
         expect(page.locator("#answers blockquote")).to_have_count(2, timeout=LATER)
     report = real.get(page.url.replace("/jobs/", "/api/jobs/") + "/report")
     page.get_by_role("link", name="Report on one page").click()
-    expect(page.locator("#changed tbody tr")).to_have_count(
-        len(report["changed"]) + len(report["kept"])
-    )
+    shown = [*report["changed"], *report["kept"]]
+    expect(page.locator("#changed tbody tr")).to_have_count(len(shown))
     rows = page.locator("#changed tbody tr").all_text_contents()
-    assert rows, "the prompts answer differently"
-    for row, told in zip(rows, report["changed"], strict=True):
+    assert report["changed"], "the prompts answer differently"
+    for row, told in zip(rows, shown, strict=True):
         assert all(told[side].strip() in row for side in ("label", "baseline", "tuned"))
