@@ -68,7 +68,7 @@ class PackedEncoder:
         batch has the same bits whatever their number.
 
         Raises:
-            ValueError: the model is not built like BERT.
+            ValueError: the model is not built like BERT, or has been given to another one.
         """
         try:
             self._layers = list(model.encoder.layer)
@@ -82,6 +82,9 @@ class PackedEncoder:
         self.n_positions: int = positions.num_embeddings - self._first
         self.n_layers = len(self._layers)
         self.hidden: int = self.words.shape[1]
+        if any(layer._forward_pre_hooks for layer in self._layers):
+            # its layers would take every step twice
+            raise ValueError(f"{type(model).__name__} is read by a PackedEncoder already")
         for number, layer in enumerate(self._layers):
             layer.register_forward_pre_hook(stepper(number), with_kwargs=True)
         self._pool = ThreadPoolExecutor(threads, "encoder", torch.set_num_threads, (1,))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from backends.base import BackendRefused, Query
-from backends.batching import PackedEncoder, plan
+from backends.batching import PackedEncoder, load, plan
 from backends.encoder import Encoder
 
 
@@ -75,13 +75,19 @@ def test_a_model_that_is_not_built_like_bert_is_refused(tmp_path):
         Encoder(str(tmp_path))
 
 
-def test_a_model_with_attention_of_its_own_is_refused(tiny, monkeypatch):
+def test_a_model_with_attention_of_its_own_is_refused(tiny_folder, monkeypatch):
     from transformers import AttentionInterface
 
     def meets_strangers(module, query, key, value, mask, *, scaling=None, **_):
         mixed = torch.nn.functional.scaled_dot_product_attention(query, key, value, scale=scaling)
         return mixed.transpose(1, 2), None
 
+    model = load(tiny_folder, "float32")
     monkeypatch.setitem(AttentionInterface._global_mapping, "gradless_packed", meets_strangers)
     with pytest.raises(ValueError, match="does not use the attention it is given"):
+        PackedEncoder(model)
+
+
+def test_a_model_is_packed_once(tiny):
+    with pytest.raises(ValueError, match="BertModel is read by a PackedEncoder already"):
         PackedEncoder(tiny._model._model)
