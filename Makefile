@@ -33,7 +33,8 @@ serve: $(READY) ## the service and its dashboard (ARGS="--port 8000 --data data"
 	@$(BIN)/python -m app $(ARGS)
 
 test: $(READY) browser lint ## everything: style, types, all tests, a real browser
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadfile $(ARGS)
+	@$(if $(ARGS),:,$(BIN)/python -m pytest -m alone tests/test_latency.py)
 
 lint: $(READY) ## style and types
 	@$(BIN)/ruff format --check --quiet .

@@ -42,6 +42,7 @@ def latencies(service: Service, n: int) -> list[float]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_list_of_jobs_is_quick_while_a_real_job_runs(
     service: Service, record_property: Callable[[str, object], None]
 ) -> None:

@@ -90,6 +90,7 @@ def test_several_services_may_start_at_once(tmp_path):
     ended_well(other)
     with database.writing() as session:
         session.add(JobRow(id="counter", spec={}))
+    assert counted(database) == 0
     database.close()
 
 
