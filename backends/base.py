@@ -8,6 +8,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+@dataclass(frozen=True)
+class Subnetwork:
+    """A fixed part of a model: without some units of what its attentions and feed-forwards add.
+
+    Which ones is a function of the seed, the rate, the layer and the place in it: the same for
+    every token of every query, in every call and process. Those that stay are divided by
+    1 - rate (inverted dropout, Srivastava et al. 2014, JMLR 15:1929-1958, section 10).
+    """
+
+    seed: int  # 0 or more
+    rate: float  # chance of a unit to be left out, from 0 to below 1
+
+    def __post_init__(self) -> None:
+        if self.seed < 0 or not 0 <= self.rate < 1:
+            raise ValueError(f"{self}: a seed of 0 or more and a rate in [0, 1) are wanted")
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """Demonstrations that stand before a query, and how their keys and values are moved.
+
+    (Iterative forward tuning, Yang et al. 2023, arXiv:2305.13016.) It is a recipe: what a model
+    remembers of the demonstrations is a function of these four, so nothing else is kept of it.
+    """
+
+    demonstrations: str  # read as they are, with what parts the last one from the query
+    passes: int  # over the demonstrations after they were read first; 0: in-context learning alone
+    step_size: float
+    momentum: float  # share of earlier steps in each
+
+
 @dataclass(frozen=True, eq=False)
 class Query:
     """One prompt on one input, the unit of cost: which label belongs between `before` and `after`?
@@ -21,6 +52,8 @@ class Query:
     soft: NDArray[np.float32] | None = None  # shape (n_layers, n_tokens, hidden)
     image: bytes = b""  # a PNG or JPEG file; empty: there is none
     visual: NDArray[np.float32] | None = None  # a soft prompt beside the image's patches, as `soft`
+    thinking: Thinking | None = None  # what stands before all of it
+    subnetwork: Subnetwork | None = None  # what answers; None: the whole model
 
 
 class BackendError(Exception):
@@ -77,6 +110,36 @@ class TakesSoftPrompts(Protocol):
         """The vocabulary word nearest to each vector (n_tokens, hidden) and their cosine.
 
         An illustration only: the model reads the vectors, not these words.
+        """
+        ...
+
+
+@runtime_checkable
+class HasSubnetworks(Protocol):
+    """A backend that honours `Query.subnetwork`: what Clip-Tuning needs."""
+
+    @property
+    def has_subnetworks(self) -> bool:
+        """Whether this model has: its layers are built as those that are known.
+
+        If not, a query that asks for one is refused.
+        """
+        ...
+
+
+@runtime_checkable
+class Thinks(Protocol):
+    """A backend that honours `Query.thinking`: what Deep-Thinking needs."""
+
+    def think(self, recipes: Sequence[Thinking]) -> NDArray[np.float64]:
+        """Goes over the demonstrations, so that queries behind them need not.
+
+        Returns:
+            Shape (n_recipes,): how far the keys and values were from those that the last pass
+            made, as a share of their length (Euclidean, all layers together); 0: without a pass.
+
+        Raises:
+            BackendRefused: the model keeps no keys and values, or the demonstrations do not fit.
         """
         ...
 

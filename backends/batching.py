@@ -19,6 +19,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from backends import sharing
 from backends.sharing import Lineage
 from backends.steps import Prompted, Run, Step, stepper, steps
+from backends.subnetworks import LastMaps
 
 # Tokens of one forward: smaller ones leave the cores waiting for Python, the activations of
 # larger ones fall out of the caches. Found by benchmark, 256 ... 8192.
@@ -87,6 +88,7 @@ class PackedEncoder:
             raise ValueError(f"{type(model).__name__} is read by a PackedEncoder already")
         for number, layer in enumerate(self._layers):
             layer.register_forward_pre_hook(stepper(number), with_kwargs=True)
+        self.maps = LastMaps(self._layers)
         self._pool = ThreadPoolExecutor(threads, "encoder", torch.set_num_threads, (1,))
         self._prove_packing()
 
@@ -95,11 +97,13 @@ class PackedEncoder:
     ) -> NDArray[np.float32]:
         """The mean of each sequence's last hidden states, shape (n_sequences, hidden).
 
-        Sequences with the same text, and prompts whose lower rows are the same to the bit, are
-        read once by the layers below the first row that is not, if they come into one batch.
+        Sequences with the same text and sub-network, and prompts whose lower rows are the same to
+        the bit, are read once by the layers below the first row that is not, if they come into
+        one batch.
         """
         softs = [sequence.soft for sequence in sequences]
-        lines = sharing.lineages([sequence.ids.tobytes() for sequence in sequences], softs)
+        texts = [(sequence.ids.tobytes(), sequence.subnetwork) for sequence in sequences]
+        lines = sharing.lineages(texts, softs)
         rows = plan_shared([len(sequence) for sequence in sequences], lines, token_budget)
         parts = [[(sequences[row], lines[row]) for row in some] for some in rows]
         result = np.empty((len(sequences), self.hidden), np.float32)
@@ -138,13 +142,16 @@ class PackedEncoder:
 
     def _forward(self, taken: Sequence[Step], seen: list[Tensor] | None = None) -> Tensor:
         """The last hidden states, (n_tokens, hidden); `seen` is filled with what layers read."""
-        places = torch.cat([torch.arange(length).repeat(n) for n, length in taken[0].runs])
-        hidden: Tensor = self._model(
-            inputs_embeds=self._inputs(taken[0])[None],
-            position_ids=places[None] + self._first,
-            steps=taken,
-            seen=seen,
-        ).last_hidden_state[0]
+        first = taken[0]
+        places = torch.cat([torch.arange(length).repeat(n) for n, length in first.runs])
+        networks = [sequence.subnetwork for sequence in first.sequences]
+        with self.maps.read_by(networks, [len(sequence) for sequence in first.sequences]):
+            hidden: Tensor = self._model(
+                inputs_embeds=self._inputs(first)[None],
+                position_ids=places[None] + self._first,
+                steps=taken,
+                seen=seen,
+            ).last_hidden_state[0]
         return hidden
 
     def _inputs(self, step: Step) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from backends import batching
-from backends.base import BackendRefused, Query
+from backends.base import BackendRefused, Query, Subnetwork
 from backends.batching import PackedEncoder
 from backends.machine import cores, keep_heap
 from backends.steps import Prompted
@@ -35,6 +35,8 @@ class Encoder:
     embeddings; row i >= 1 is added to what layer i reads at the prompt's positions.
     The model reads `max_tokens` tokens in all, as published (256 for MiniLM): the right end of
     a longer text is not read, a soft prompt always is.
+
+    A sub-network reads the input and the labels' texts.
 
     The same queries in the same order get the same bits, with any number of threads; in another
     order, or with other queries beside them, they differ by less than 1e-5.
@@ -72,6 +74,10 @@ class Encoder:
     def prompt_shape(self) -> tuple[int, int]:
         return self._model.n_layers, self._model.hidden
 
+    @property
+    def has_subnetworks(self) -> bool:
+        return self._model.maps.known
+
     @cached_property
     def embedding_std(self) -> float:
         return float(self._model.words.float().std(correction=0))
@@ -84,14 +90,21 @@ class Encoder:
         """
         if not labels:
             raise BackendRefused("no labels were given: at least one label text is wanted")
-        words = np.stack([self._label(label) for label in labels])
-        return self._scale * self.features(queries) @ words.T
+        vectors = self._scale * self.features(queries)
+        scores = np.empty((len(queries), len(labels)))
+        networks = [query.subnetwork for query in queries]
+        for network in dict.fromkeys(networks):
+            rows = [row for row, other in enumerate(networks) if other == network]
+            words = np.stack([self._label(label, network) for label in labels])
+            scores[rows] = vectors[rows] @ words.T
+        return scores
 
     def rank(self, queries: Sequence[Query], k: int) -> list[Mapping[str, float]]:
         """Words of letters that are one token of the tokenizer, scored as labels are.
 
         All are embedded when first asked, which takes some twenty seconds (`_label_words`).
-        The log-probabilities are a log-softmax over them, where `score` has none.
+        The log-probabilities are a log-softmax over them, where `score` has none. A sub-network
+        reads the queries, and the whole model the words.
         """
         words, table = self._label_words
         ranked: list[Mapping[str, float]] = []
@@ -145,31 +158,38 @@ class Encoder:
     def _label_words(self) -> tuple[list[str], NDArray[np.float64]]:
         """What `rank` chooses from, and the unit vectors of these texts, (n_words, hidden)."""
         words = [word for word in self._whole_words[0] if word.isalpha()]
-        return words, unit(self._model.pooled([self._sequence(word, None) for word in words]))
+        return words, unit(self._model.pooled([self._sequence(word) for word in words]))
 
     def _tokenize(self, text: str) -> NDArray[np.int64]:
         ids = np.array(self._tokenizer.encode(text).ids, np.int64)
         ids.setflags(write=False)
         return ids
 
-    def _encode_label(self, label: str) -> NDArray[np.float64]:
+    def _encode_label(self, label: str, network: Subnetwork | None = None) -> NDArray[np.float64]:
         # alone, so that its bits do not depend on which labels were asked for before
-        vector: NDArray[np.float64] = unit(self._model.pooled([self._sequence(label, None)]))[0]
+        read = [self._sequence(label, network=network)]
+        vector: NDArray[np.float64] = unit(self._model.pooled(read))[0]
         return vector
 
     def _sequences(self, queries: Sequence[Query]) -> list[Prompted]:
         # a population shares few soft prompts among many texts: check each only once
         prompts = {id(query.soft): self._checked(query.soft) for query in queries}
         return [
-            self._sequence(query.before + query.after, prompts[id(query.soft)]) for query in queries
+            self._sequence(query.before + query.after, prompts[id(query.soft)], query.subnetwork)
+            for query in queries
         ]
 
-    def _sequence(self, text: str, soft: NDArray[np.float32] | None) -> Prompted:
+    def _sequence(
+        self,
+        text: str,
+        soft: NDArray[np.float32] | None = None,
+        network: Subnetwork | None = None,
+    ) -> Prompted:
         ids = self._ids(text)
         room = self.max_tokens - (0 if soft is None else soft.shape[1])
         if len(ids) > room:
             ids = np.append(ids[: room - 1], ids[-1])
-        return Prompted(ids, soft)
+        return Prompted(ids, soft, network)
 
     def _checked(self, soft: Any) -> NDArray[np.float32] | None:
         """The soft prompt as it will be read, or BackendRefused with what is wrong with it."""

@@ -17,11 +17,15 @@ class Capability(StrEnum):
     FEATURES = "features"  # the vector made of an input
     IMAGES = "images"  # reads an image beside the words
     VISUAL_PROMPTS = "visual_prompts"  # vectors beside the patches of an image
+    HIDDEN_STATES = "hidden_states"  # what each layer reads
+    SUBNETWORKS = "subnetworks"  # fixed parts of the model, asked as the whole is
     ADAPTER = "adapter"  # a linear map from one model's features to what another reads
+    THINKING = "thinking"  # demonstrations whose keys and values are moved by reading them again
 
 
+INSIDE = {Capability.HIDDEN_STATES, Capability.SUBNETWORKS}  # of transformers of our own
 SIGHT = {Capability.IMAGES, Capability.VISUAL_PROMPTS}
-ALONE = frozenset(Capability) - {Capability.ADAPTER}  # what a model can by itself
+ALONE = frozenset(Capability) - {Capability.ADAPTER, Capability.THINKING}  # by itself, of any kind
 WORDS = ALONE - SIGHT - {Capability.FEATURES}
 
 RUNGS: dict[str, str] = {
@@ -122,7 +126,7 @@ KINDS: dict[str, Kind] = {
     ),
     "causal": Kind(
         "backends.local.causal:Causal",
-        WORDS - {Capability.INFILL},
+        WORDS - {Capability.INFILL} | {Capability.THINKING},
         "A causal language model of transformers on this machine: a label scores by its "
         "probability after the text.",
         _LOCAL,
@@ -147,7 +151,7 @@ KINDS: dict[str, Kind] = {
     ),
     "clip": Kind(
         "backends.clip.model:Clip",
-        ALONE - {Capability.GENERATION, Capability.VOCABULARY},
+        ALONE - INSIDE - {Capability.GENERATION, Capability.VOCABULARY},
         "A CLIP of open_clip on this machine: a label scores by how alike the image and the "
         "prompted text with the label in it are.",
         {
@@ -197,7 +201,7 @@ KINDS: dict[str, Kind] = {
     ),
     "openai": Kind(
         "backends.remote.backend:open_remote",
-        ALONE - {Capability.DEEP_PROMPTS, Capability.FEATURES} - SIGHT,
+        ALONE - {Capability.DEEP_PROMPTS, Capability.FEATURES} - INSIDE - SIGHT,
         "A model behind any OpenAI-compatible server; what it can do is found by asking it.",
         {
             "base_url": Option(

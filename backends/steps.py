@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from backends import sharing
+from backends import sharing, subnetworks
+from backends.base import Subnetwork
 from backends.sharing import Lineage
 
 Run = tuple[int, int]  # (n, length): n neighbors of equal length
@@ -22,6 +23,7 @@ class Prompted:
 
     ids: NDArray[np.int64]  # shape (n_ids,), special tokens included
     soft: NDArray[np.float32] | None = None  # shape (n_layers, n_tokens, hidden)
+    subnetwork: Subnetwork | None = None  # what reads it; None: the whole model
 
     @property
     def n_soft(self) -> int:
@@ -98,7 +100,9 @@ def stepper(number: int) -> Callable[..., Any]:
         steps, seen = kwargs["steps"], kwargs["seen"]
         step, hidden = steps[min(number, len(steps) - 1)], args[0]
         if 0 < number < len(steps):
-            hidden = hidden if step.take is None else hidden[:, step.take]
+            if step.take is not None:
+                hidden = hidden[:, step.take]
+                subnetworks.follow(step.take)
             # in place: nobody else reads this tensor
             hidden[0].index_add_(0, step.places, step.row.to(hidden.dtype))
         if seen is not None:

@@ -10,19 +10,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backends.base import BackendRefused, Query
+from backends.base import BackendRefused, Query, Subnetwork, Thinking
 from backends.local import hooks, picks
+from backends.local.base import LocalModel
 from backends.local.decoding import Draft, chooser, decode, drafts
 from backends.local.inputs import Input, continued, fit
 from backends.local.loading import Device, Download, Dtype, load, stops
 from backends.local.prefix import PrefixReader
 from backends.local.reader import Reader
 from backends.local.spelling import by_context
+from backends.local.thinking import Thinker, unthinking
 from backends.local.vectors import Soft
 from backends.local.vocabulary import Ids, Vocabulary, anchor, head
 
 
-class Causal:
+class Causal(LocalModel):
     """Label score: log-probability of the label after `before`, the sum over its tokens.
 
     That is the probability that exactly these tokens follow, as language models are compared
@@ -34,7 +36,8 @@ class Causal:
     one. Its row 0 takes the place of word embeddings; row i >= 1 is added to what layer i reads
     at the prompt's positions. The model reads `max_tokens` in all: of a longer text the middle is
     left out (see `fit`), never the soft prompt or the text's end. Texts behind one soft prompt
-    are read against its keys and values, which are computed once in a call.
+    are read against its keys and values, which are computed once in a call. Behind demonstrations
+    (`Query.thinking`) scores and ranks can be asked, without a soft prompt.
 
     The same queries in the same order get the same bits, with any number of threads.
     """
@@ -53,25 +56,15 @@ class Causal:
         self._reader = Reader(loaded, body, body, threads)
         self._reader.prove(causal=True)
         self._prefixes = PrefixReader(self._reader)
-        self._words, self._vectors = self._reader.vocabulary, self._reader.vectors
+        self._thinker = Thinker(self._reader, self._prefixes)
+        super().__init__(self._reader)
         self._stops = stops(loaded)
         self._outset = outset(self._words)
         self._takes_places = "position_ids" in signature(loaded.model.forward).parameters
-        self.max_tokens = loaded.max_tokens
 
-    @property
-    def prompt_shape(self) -> tuple[int, int]:
-        return self._vectors.shape
-
-    @property
-    def embedding_std(self) -> float:
-        return self._vectors.std
-
-    def embed(self, text: str) -> Soft:
-        return self._vectors.embed(text)
-
-    def nearest_words(self, vectors: Soft) -> list[tuple[str, float]]:
-        return self._vectors.nearest(vectors)
+    def think(self, recipes: Sequence[Thinking]) -> NDArray[np.float64]:
+        """As of `Thinks`: see `Thinker`."""
+        return np.array([self._thinker.moved(recipe) for recipe in recipes], np.float64)
 
     def score(self, queries: Sequence[Query], labels: Sequence[str]) -> NDArray[np.float64]:
         """Log-probabilities, shape (n_queries, n_labels): see the class.
@@ -87,7 +80,7 @@ class Causal:
             for start, (lines, spelling) in zip(starts, written, strict=True)
             for number, line in enumerate(lines)
         ]
-        answers = iter(self._prefixes.read(asked, picks.spelled))
+        answers = iter(self._thinker.read(asked, picks.spelled))
         scores = np.empty((len(queries), len(labels)))
         for row, (lines, spelling) in enumerate(written):
             scores[row] = spelling.totals([next(answers) for _ in lines])
@@ -97,12 +90,13 @@ class Causal:
         """Whole words that are one token, with their share of the whole vocabulary."""
         asked = [continued(start) for start in self._starts(queries, self._words.longest)]
         gaps = [anchor(query.before) for query in queries]
-        return picks.ranked(self._words.words, self._prefixes.read, asked, gaps, k)
+        return picks.ranked(self._words.words, self._thinker.read, asked, gaps, k)
 
     def hidden(
         self, queries: Sequence[Query], *, padded: bool = False
     ) -> list[NDArray[np.float32]]:
         """What the layers above the first read, up to the gap: see `TellsHidden`."""
+        unthinking(queries)
         asked = [continued(start) for start in self._starts(queries, self._words.longest)]
         return self._reader.hidden(asked, padded)
 
@@ -115,6 +109,7 @@ class Causal:
         samples: Sequence[int] | None = None,
     ) -> list[str]:
         """What follows each query, up to the model's own end of text: see `Generates`."""
+        unthinking(queries)
         starts = [continued(start) for start in self._starts(queries, max_tokens)]
         write = partial(self._write, temperature, max_tokens)
         asked = drafts(starts, queries, samples)
@@ -123,27 +118,34 @@ class Causal:
     @torch.inference_mode()
     def _write(self, temperature: float, most: int, asked: Sequence[Draft[Input]]) -> list[Ids]:
         batch = self._reader.pad([one.start for one in asked], left=True)
-        mask = batch.mask
+        mask, forward = batch.mask, partial(self._forward, batch.networks)
         with hooks.reading(batch.deep, batch.kept):
-            said = self._forward(mask, mask.cumsum(-1) - 1, inputs_embeds=batch.vectors)
+            said = forward(mask, mask.cumsum(-1) - 1, inputs_embeds=batch.vectors)
 
         def step(tokens: Tensor) -> Tensor:
             nonlocal said, mask
             mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
             places = mask.sum(-1, keepdim=True) - 1
             past = said.past_key_values
-            said = self._forward(mask, places, input_ids=tokens[:, None], past_key_values=past)
+            said = forward(mask, places, input_ids=tokens[:, None], past_key_values=past)
             logits: Tensor = said.logits[:, -1]
             return logits
 
         choose = chooser(temperature, [one.seed for one in asked])
         return decode(said.logits[0], step, choose, self._stops, most)
 
-    def _forward(self, mask: Tensor, places: Tensor, **read: Any) -> Any:
+    def _forward(
+        self,
+        networks: Sequence[Subnetwork | None],
+        mask: Tensor,
+        places: Tensor,
+        **read: Any,
+    ) -> Any:
         # padding on the left is no part of the text, and most models cannot know that
         if self._takes_places:
             read["position_ids"] = places.clamp(min=0)
-        return self._reader.model(attention_mask=mask, use_cache=True, **read)
+        with self._reader.maps.read_by(networks):
+            return self._reader.model(attention_mask=mask, use_cache=True, **read)
 
     def _starts(self, queries: Sequence[Query], reserved: int) -> list[Input]:
         """What is read before each gap, with so many tokens left free behind it."""
@@ -155,10 +157,13 @@ class Causal:
             raise BackendRefused("a causal model reads no text after the gap: put it before")
         n_soft = 0 if soft is None else soft.shape[1]
         start, ids = self._words.start, self._words.ids(head(query.before))
+        if query.thinking is not None:
+            return self._thinker.start(query, ids or self._outset, reserved)
         if not (start or ids or n_soft):
             start = self._outset
         before, _ = fit(ids, (), self._reader.room(n_soft, len(start) + reserved))
-        return Input((*start, *before), soft, place=len(start))
+        ids = (*start, *before)
+        return Input(ids, soft, place=len(start), subnetwork=query.subnetwork)
 
 
 def outset(words: Vocabulary) -> Ids:

@@ -31,15 +31,17 @@ class Gap:
         around = n_soft + len(words.start) + len(self.shown) + len(words.end)
         before, after = fit(words.ids(head(query.before)), after, room - around)
         ids = (*words.start, *before, *self.shown, *after, *words.end)
-        return Input(ids, soft, place=len(words.start))
+        return Input(ids, soft, place=len(words.start), subnetwork=query.subnetwork)
 
     def decoder(self, encoder: Input) -> Input:
         """What is read before the gap is filled; what repeats the text repeats its prompt too."""
+        network = encoder.subnetwork
         if not self.repeats:
-            return Input(self.opened)
+            return Input(self.opened, subnetwork=network)
         said = encoder.ids[: encoder.ids.index(self.shown[0])]
         soft = None if encoder.soft is None else encoder.soft[:1]
-        return Input((*self.opened, *said), soft, place=len(self.opened) + encoder.place)
+        place = len(self.opened) + encoder.place
+        return Input((*self.opened, *said), soft, place, subnetwork=network)
 
 
 def gap_of(model: Any, words: Vocabulary, style: Style) -> Gap:

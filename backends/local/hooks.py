@@ -4,7 +4,7 @@ They change what passes between modules, so no model's code is copied; what they
 one forward in one thread, so batches may be read side by side.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from backends import subnetworks
 from backends.local.inputs import DeepPrompts
 from backends.local.reuse import Stage
 
@@ -48,17 +49,16 @@ def reading(
         _READING.reset(token)
 
 
-def prompt_layers(stack: nn.Module) -> bool:
-    """Row i >= 1 of a soft prompt is added to what layer i of this stack reads; False: no layers.
+def layers_of(stack: nn.Module) -> list[nn.Module]:
+    """The outermost `ModuleList` of a stack; empty: it has none."""
+    lists = (module for module in stack.modules() if isinstance(module, nn.ModuleList))
+    return list(next((one for one in lists if len(one)), ()))
 
-    A layer list is the outermost `ModuleList`; a layer is known by the order in which it runs.
-    """
-    for module in stack.modules():
-        if isinstance(module, nn.ModuleList) and len(module):
-            for layer in module:
-                layer.register_forward_pre_hook(_add_prompts, with_kwargs=True)
-            return True
-    return False
+
+def prompt_layers(layers: Sequence[nn.Module]) -> None:
+    """Row i >= 1 of a soft prompt is added to what layer i reads, as counted when they run."""
+    for layer in layers:
+        layer.register_forward_pre_hook(_add_prompts, with_kwargs=True)
 
 
 def narrow_head(body: nn.Module) -> None:
@@ -77,6 +77,7 @@ def _add_prompts(
     if number in now.stages:
         now.stage = stage = now.stages[number]
         now.deep, hidden = stage.deep, hidden[stage.take]
+        subnetworks.follow(stage.take)
     if now.deep is not None and 0 < number < len(now.deep.vectors):
         places = (now.deep.rows, now.deep.columns)
         hidden = hidden.index_put(places, now.deep.vectors[number], accumulate=True)

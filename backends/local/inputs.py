@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backends.base import BackendRefused
+from backends.base import BackendRefused, Subnetwork
 from backends.local.vocabulary import Ids
 
 Pairs = tuple[tuple[int, int], ...]  # (index of a place that is read, token)
@@ -23,6 +23,7 @@ class Input:
     place: int = 0  # so many tokens stand before the soft prompt
     at: Ids = ()  # where logits are read, counted in the whole sequence
     spelled: Pairs = ()  # and of which tokens
+    subnetwork: Subnetwork | None = None  # what reads it; None: the whole model
 
     @property
     def n_soft(self) -> int:
@@ -55,6 +56,7 @@ class Batch:
     mask: Tensor  # int64, shape (n, width): 1 for tokens, 0 for padding
     kept: tuple[Tensor, Tensor]  # rows and columns at which logits are read, each (n_at,)
     deep: DeepPrompts | None
+    networks: Sequence[Subnetwork | None]  # what reads each of them
 
 
 def pad(
@@ -80,6 +82,7 @@ def pad(
         torch.from_numpy(real.astype(np.int64)).to(device),
         _places(inputs, shifts, device),
         deep,
+        [one.subnetwork for one in inputs],
     )
 
 

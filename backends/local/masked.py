@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from backends.base import BackendRefused, Query
 from backends.local import picks
+from backends.local.base import LocalModel
 from backends.local.inputs import Input, Pairs, fit
 from backends.local.loading import Device, Download, Dtype, load
 from backends.local.reader import Reader
@@ -15,7 +16,7 @@ from backends.local.vectors import Soft
 from backends.local.vocabulary import anchor, head
 
 
-class Masked:
+class Masked(LocalModel):
     """Label score: mean log-probability of the label's tokens at as many masks in the gap.
 
     A label of one token has its plain log-probability. Labels of several tokens are each scored
@@ -58,22 +59,7 @@ class Masked:
         self._reader = Reader(loaded, body, body, threads)
         self._reader.prove(causal=False)
         self._mask: int = mask
-        self._words, self._vectors = self._reader.vocabulary, self._reader.vectors
-        self.max_tokens = loaded.max_tokens
-
-    @property
-    def prompt_shape(self) -> tuple[int, int]:
-        return self._vectors.shape
-
-    @property
-    def embedding_std(self) -> float:
-        return self._vectors.std
-
-    def embed(self, text: str) -> Soft:
-        return self._vectors.embed(text)
-
-    def nearest_words(self, vectors: Soft) -> list[tuple[str, float]]:
-        return self._vectors.nearest(vectors)
+        super().__init__(self._reader)
 
     def score(self, queries: Sequence[Query], labels: Sequence[str]) -> NDArray[np.float64]:
         """Mean log-probabilities, shape (n_queries, n_labels): see the class.
@@ -128,4 +114,5 @@ class Masked:
             place=len(start),
             at=tuple(range(first, first + n_masks)),
             spelled=asked,
+            subnetwork=query.subnetwork,
         )

@@ -15,6 +15,7 @@ from backends.local.loading import Loaded
 from backends.local.picks import Pick, last
 from backends.local.reader import Reader, check_alike
 from backends.local.vocabulary import Ids
+from backends.subnetworks import LastMaps
 
 T = TypeVar("T")
 
@@ -37,14 +38,20 @@ class PairReader:
         """Arguments and errors as of `Reader`."""
         self._model = loaded.model
         decoder = self._model.get_decoder()
-        self._reader = Reader(loaded, self._model.get_encoder(), decoder, threads)
+        self.encoder = Reader(loaded, self._model.get_encoder(), decoder, threads)
         self._embed = decoder.get_input_embeddings()
-        self.vocabulary, self.vectors = self._reader.vocabulary, self._reader.vectors
+        self.vocabulary, self.vectors = self.encoder.vocabulary, self.encoder.vectors
+        self.max_tokens = loaded.max_tokens
+        self._maps = LastMaps(hooks.layers_of(decoder), stack=1)
         self._prove()
+
+    @property
+    def has_subnetworks(self) -> bool:
+        return self.encoder.has_subnetworks and self._maps.known
 
     def read(self, pairs: Sequence[Pair], pick: Pick[T]) -> list[list[T]]:
         """What `pick` makes of the logits at the places of each pair's decoder inputs."""
-        return self._reader.workers.map(partial(self._read, pick), pairs)
+        return self.encoder.workers.map(partial(self._read, pick), pairs)
 
     def write(
         self, drafts: Sequence[Draft[Pair]], temperature: float, ends: frozenset[int], most: int
@@ -56,7 +63,7 @@ class PairReader:
             # decoders count places from the left end of a batch: no padding there
             rows = [row for row, other in enumerate(lengths) if other == length]
             write = partial(self._write, temperature, ends, most)
-            said = self._reader.workers.map(write, [drafts[row] for row in rows])
+            said = self.encoder.workers.map(write, [drafts[row] for row in rows])
             found.update(zip(rows, said, strict=True))
         return [found[row] for row in range(len(drafts))]
 
@@ -65,7 +72,7 @@ class PairReader:
         decoders = [decoder for pair in pairs for decoder in pair.decoders]
         forward = self._encoded(pairs)
         batch = self._padded(decoders)
-        with hooks.reading(kept=batch.kept):
+        with hooks.reading(kept=batch.kept), self._maps.read_by(batch.networks):
             said = forward(decoder_inputs_embeds=batch.vectors, use_cache=False)
         found = iter(pick(said.logits[0], decoders))
         return [[next(found) for _ in pair.decoders] for pair in pairs]
@@ -77,12 +84,14 @@ class PairReader:
         pairs = [draft.start for draft in asked]
         forward = self._encoded(pairs)
         batch = self._padded([pair.decoders[0] for pair in pairs])
-        with hooks.reading(kept=batch.kept):
+        with hooks.reading(kept=batch.kept), self._maps.read_by(batch.networks):
             said = forward(decoder_inputs_embeds=batch.vectors, use_cache=True)
         past = said.past_key_values
 
         def step(tokens: Tensor) -> Tensor:
-            said = forward(decoder_input_ids=tokens[:, None], past_key_values=past, use_cache=True)
+            read = {"decoder_input_ids": tokens[:, None], "past_key_values": past}
+            with self._maps.read_by(batch.networks):
+                said = forward(**read, use_cache=True)
             logits: Tensor = said.logits[:, -1]
             return logits
 
@@ -93,8 +102,8 @@ class PairReader:
         """The model with every pair's text encoded, once for each of its decoder inputs."""
         from transformers.modeling_outputs import BaseModelOutput
 
-        batch = self._reader.pad([pair.encoder for pair in pairs])
-        with hooks.reading(batch.deep):
+        batch = self.encoder.pad([pair.encoder for pair in pairs])
+        with hooks.reading(batch.deep), self.encoder.maps.read_by(batch.networks):
             told = self._model.get_encoder()(
                 inputs_embeds=batch.vectors, attention_mask=batch.mask
             ).last_hidden_state
@@ -106,7 +115,7 @@ class PairReader:
         )
 
     def _padded(self, inputs: Sequence[Input]) -> Batch:
-        return pad(inputs, self._embed, self._reader.device)
+        return pad(inputs, self._embed, self.encoder.device)
 
     @torch.inference_mode()
     def _prove(self) -> None:
@@ -117,8 +126,8 @@ class PairReader:
         found = [one for both in self.read(pairs, last) for one in both]
         known = [
             self._model(
-                **self._reader.alone(pair.encoder.ids),
-                decoder_input_ids=self._reader.alone(one.ids)["input_ids"],
+                **self.encoder.alone(pair.encoder.ids),
+                decoder_input_ids=self.encoder.alone(one.ids)["input_ids"],
             ).logits[0, -1]
             for pair in pairs
             for one in pair.decoders

@@ -9,16 +9,17 @@ from typing import Any, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from backends.base import BackendRefused
+from backends.base import BackendRefused, Subnetwork
 from backends.local import hooks, picks
-from backends.local.inputs import Input
+from backends.local.inputs import Batch, Input
 from backends.local.picks import Pick
 from backends.local.reader import Reader, check_alike
 from backends.local.vocabulary import Ids
 
 T = TypeVar("T")
 KeysValues: TypeAlias = tuple[Tensor, Tensor]  # of one layer, each (n, n_heads, n_tokens, size)
-Prefix: TypeAlias = tuple[Ids, int]  # the tokens before a soft prompt, and its identity
+# the tokens before a soft prompt, its identity, and what reads them
+Prefix: TypeAlias = tuple[Ids, int, Subnetwork | None]
 
 TOGETHER = 32  # prefixes whose keys and values are in memory at once
 ATTENTION = {"full_attention", "sliding_attention"}  # layers that remember all they have read
@@ -30,9 +31,10 @@ class Rest:
 
     input: Input
     prefix: int
+    weight: int = 0  # tokens of the prefix that count where a batch is made: each text has a copy
 
     def __len__(self) -> int:
-        return len(self.input)
+        return len(self.input) + self.weight
 
 
 class PrefixReader:
@@ -53,7 +55,7 @@ class PrefixReader:
         """What `pick` makes of the logits at each input's places."""
         answers: dict[int, T] = {}
         for rows in self._groups(inputs) if self.shares else ():
-            found = self._behind([inputs[row] for row in rows], pick)
+            found = self._together([inputs[row] for row in rows], pick)
             answers.update(zip(rows, found, strict=True))
         plain = [row for row in range(len(inputs)) if row not in answers]
         found = self._reader.read([inputs[row] for row in plain], pick)
@@ -74,52 +76,64 @@ class PrefixReader:
             for start in range(0, len(shared), TOGETHER):
                 yield [row for some in shared[start : start + TOGETHER] for row in some]
 
-    def _behind(self, inputs: Sequence[Input], pick: Pick[T]) -> list[T]:
+    def _together(self, inputs: Sequence[Input], pick: Pick[T]) -> list[T]:
         """As `read`, of inputs that all begin with prefixes of one length."""
         firsts = {_prefix(one): one for one in inputs}
         starts = [replace(one, ids=one.ids[: one.place], at=()) for one in firsts.values()]
-        remembered = self._reader.workers.map(self._remember, starts)
+        remembered = self._reader.workers.map(self.remember, starts)
         layers = [
             (torch.stack([keys for keys, _ in layer]), torch.stack([values for _, values in layer]))
             for layer in zip(*remembered, strict=True)
         ]
         numbers = {prefix: number for number, prefix in enumerate(firsts)}
         rests = [Rest(_rest(one), numbers[_prefix(one)]) for one in inputs]
+        return self.behind(layers, rests, pick)
+
+    def behind(self, layers: Sequence[KeysValues], rests: Sequence[Rest], pick: Pick[T]) -> list[T]:
+        """As `read`, of texts behind prefixes that are remembered already, of one length."""
         return self._reader.workers.map(partial(self._read, layers, pick), rests)
 
     @torch.inference_mode()
-    def _remember(self, starts: Sequence[Input]) -> list[list[KeysValues]]:
-        """The keys and values of each prefix, layer after layer."""
-        from transformers import DynamicCache
-
-        batch, cache = self._reader.pad(starts), DynamicCache()
+    def remember(
+        self, starts: Sequence[Input], past: Sequence[KeysValues] = ()
+    ) -> list[list[KeysValues]]:
+        """The keys and values of each of these, layer after layer, read behind the one `past`."""
+        batch = self._reader.pad(starts)
         with hooks.reading(batch.deep, batch.kept):
-            self._forward(batch.mask, 0, batch.vectors, cache)
+            said = self._forward(batch, past, [0] * len(starts))
+        width = batch.mask.shape[1]
         return [
-            [(layer.keys[row], layer.values[row]) for layer in cache.layers]
+            [
+                (layer.keys[row, :, -width:], layer.values[row, :, -width:])
+                for layer in said.past_key_values.layers
+            ]
             for row in range(len(starts))
         ]
 
     @torch.inference_mode()
     def _read(self, layers: Sequence[KeysValues], pick: Pick[T], rests: Sequence[Rest]) -> list[T]:
-        from transformers import DynamicCache
-
-        inputs, n_read = [rest.input for rest in rests], layers[0][0].shape[-2]
-        batch, cache = self._reader.pad(inputs), DynamicCache()
-        rows = torch.tensor([rest.prefix for rest in rests], device=batch.mask.device)
-        for number, (keys, values) in enumerate(layers):
-            cache.update(keys[rows], values[rows], number)
-        mask = torch.cat([batch.mask.new_ones(len(rests), n_read), batch.mask], dim=1)
+        inputs = [rest.input for rest in rests]
+        batch = self._reader.pad(inputs)
         with hooks.reading(kept=batch.kept):
-            said = self._forward(mask, n_read, batch.vectors, cache)
+            said = self._forward(batch, layers, [rest.prefix for rest in rests])
         return pick(said.logits[0], inputs)
 
-    def _forward(self, mask: Tensor, n_read: int, vectors: Tensor, cache: Any) -> Any:
-        read: dict[str, Any] = {"inputs_embeds": vectors, "past_key_values": cache}
+    def _forward(self, batch: Batch, past: Sequence[KeysValues], prefixes: Sequence[int]) -> Any:
+        """One forward of a batch, each of its texts behind its own of the prefixes in `past`."""
+        from transformers import DynamicCache
+
+        cache, device = DynamicCache(), batch.mask.device
+        rows = torch.tensor(prefixes, device=device)
+        for number, (keys, values) in enumerate(past):
+            cache.update(keys[rows].to(batch.vectors), values[rows].to(batch.vectors), number)
+        n, width = batch.mask.shape
+        n_read = past[0][0].shape[-2] if past else 0
+        read: dict[str, Any] = {"inputs_embeds": batch.vectors, "past_key_values": cache}
         if "position_ids" in self._parameters:
-            end = n_read + vectors.shape[1]
-            read["position_ids"] = torch.arange(n_read, end, device=mask.device)[None]
-        return self._reader.model(attention_mask=mask, use_cache=True, **read)
+            read["position_ids"] = torch.arange(n_read, n_read + width, device=device)[None]
+        mask = torch.cat([batch.mask.new_ones(n, n_read), batch.mask], dim=1)
+        with self._reader.maps.read_by(batch.networks):
+            return self._reader.model(attention_mask=mask, use_cache=True, **read)
 
     def _remembers(self) -> bool:
         """Whether the model's layers keep keys and values, and nothing else."""
@@ -139,7 +153,7 @@ class PrefixReader:
         inputs = [Input(ids[:n], soft, 1, at=(n + 2,)) for n in (3, 6)]
         plainly = self._reader.read(inputs, picks.last)
         try:
-            check_alike(self._reader.model, self._behind(inputs, picks.last), plainly)
+            check_alike(self._reader.model, self._together(inputs, picks.last), plainly)
         except BackendRefused:
             return False
         return True
@@ -151,7 +165,7 @@ def _end(one: Input) -> int:
 
 
 def _prefix(one: Input) -> Prefix:
-    return one.ids[: one.place], id(one.soft)
+    return one.ids[: one.place], id(one.soft), one.subnetwork
 
 
 def _rest(one: Input) -> Input:

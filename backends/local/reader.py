@@ -19,6 +19,7 @@ from backends.local.spelling import longest
 from backends.local.vectors import Vectors
 from backends.local.vocabulary import Ids, Vocabulary
 from backends.local.workers import Workers
+from backends.subnetworks import LastMaps
 
 T = TypeVar("T")
 
@@ -46,10 +47,17 @@ class Reader:
         self.embed: nn.Embedding = stack.get_input_embeddings()
         rows = self.embed.num_embeddings
         self.vocabulary = Vocabulary(loaded.tokenizer, rows, longest(self.max_tokens))
-        if body is self.model or not hooks.prompt_layers(stack):
+        layers = hooks.layers_of(stack)
+        if body is self.model or not layers:
             raise BackendRefused(f"{type(self.model).__name__}: no layers below a head were found")
+        hooks.prompt_layers(layers)
         hooks.narrow_head(body)
-        self.vectors = Vectors(self.embed, self.vocabulary, self._n_layers(stack))
+        self.maps, self._stack = LastMaps(layers), stack
+        self.vectors = Vectors(self.embed, self.vocabulary, self._n_layers())
+
+    @property
+    def has_subnetworks(self) -> bool:
+        return self.maps.known
 
     def room(self, n_soft: int, reserved: int) -> int:
         """Tokens left for a text beside a soft prompt and what is `reserved`."""
@@ -61,8 +69,9 @@ class Reader:
     def read(self, inputs: Sequence[Input], pick: Pick[T]) -> list[T]:
         """What `pick` makes of the logits at each input's places.
 
-        Inputs with the same tokens, and prompts whose lower rows are the same to the bit, are
-        read once by the layers below the first row that is not, if they come into one batch.
+        Inputs with the same tokens and sub-network, and prompts whose lower rows are the same to
+        the bit, are read once by the layers below the first row that is not, if they come into
+        one batch.
         """
         order, lined = reuse.lined_up(inputs)
         found = self.workers.map(partial(self._read, pick), lined)
@@ -73,7 +82,7 @@ class Reader:
     def _read(self, pick: Pick[T], lined: Sequence[Lined]) -> list[T]:
         inputs = [one.input for one in lined]
         batch = reuse.shared(lined, self.pad(inputs))
-        with hooks.reading(batch.deep, batch.kept, batch.stages):
+        with hooks.reading(batch.deep, batch.kept, batch.stages), self.maps.read_by(batch.networks):
             said = self.model(inputs_embeds=batch.vectors, attention_mask=batch.mask)
         return pick(said.logits[0], inputs)
 
@@ -87,18 +96,18 @@ class Reader:
     def _see(self, padded: bool, inputs: Sequence[Input]) -> list[list[NDArray[np.float32]]]:
         """What each layer reads of each input, shape (n_places, hidden)."""
         batch, seen = self.pad(inputs), list[Tensor]()
-        with hooks.reading(batch.deep, batch.kept, seen=seen):
-            self.model(inputs_embeds=batch.vectors, attention_mask=batch.mask)
+        with hooks.reading(batch.deep, seen=seen), self.maps.read_by(batch.networks):
+            self._stack(inputs_embeds=batch.vectors, attention_mask=batch.mask)
         layers = [one.float().cpu().numpy() for one in seen[1 : self.vectors.shape[0]]]
         real = batch.mask.bool().cpu().numpy() | padded
         return [[layer[row, real[row]] for layer in layers] for row in range(len(inputs))]
 
     @torch.inference_mode()
-    def _n_layers(self, stack: Any) -> int:
+    def _n_layers(self) -> int:
         """How many run, or 1 where they are wider than word vectors: a prompt has one width."""
         vectors = self.embed(torch.tensor([[1, 2]], device=self.device))
         with hooks.reading() as seen:
-            stack(inputs_embeds=vectors)
+            self._stack(inputs_embeds=vectors)
         return seen.depth if seen.width == vectors.shape[-1] else 1
 
     def alone(self, ids: Ids) -> dict[str, Tensor]:

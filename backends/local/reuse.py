@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backends import sharing
+from backends.base import Subnetwork
 from backends.local.inputs import Batch, DeepPrompts, Input
 from backends.sharing import Lineage
 
@@ -43,11 +44,13 @@ class Shared:
     deep: DeepPrompts | None
     stages: Mapping[int, Stage]  # by layer
     kept: tuple[Tensor, Tensor]  # of all sequences, rows and columns among those of the last layer
+    networks: Sequence[Subnetwork | None]  # what reads each of the `n_first`
 
 
 def lined_up(inputs: Sequence[Input]) -> tuple[list[int], list[Lined]]:
     """Where each stood, and the sequences: those that are long the same are neighbors."""
-    lines = sharing.lineages([(one.ids, one.place) for one in inputs], [one.soft for one in inputs])
+    texts = [(one.ids, one.place, one.subnetwork) for one in inputs]
+    lines = sharing.lineages(texts, [one.soft for one in inputs])
     order = sorted(range(len(inputs)), key=lambda row: (len(inputs[row]), lines[row]))
     return order, [Lined(inputs[row], lines[row]) for row in order]
 
@@ -77,6 +80,7 @@ def shared(batch: Sequence[Lined], whole: Batch) -> Shared:
         _of(whole.deep, first, len(batch)),
         stages,
         (rows, whole.kept[1]),
+        [whole.networks[row] for row in first],
     )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from backends.base import Query
 from backends.local import picks
+from backends.local.base import LocalModel
 from backends.local.decoding import drafts
 from backends.local.gaps import Style, gap_of
 from backends.local.inputs import continued
@@ -15,11 +16,10 @@ from backends.local.loading import Device, Download, Dtype, check_choice, load, 
 from backends.local.pairs import Pair, PairReader
 from backends.local.picks import Pick
 from backends.local.spelling import by_context
-from backends.local.vectors import Soft
 from backends.local.vocabulary import anchor
 
 
-class Seq2Seq:
+class Seq2Seq(LocalModel):
     """Label score: log-probability of the label where the decoder fills the gap, over its tokens.
 
     T5 is shown a sentinel in the gap and BART its mask (see `gap_of`); with gap="answer", for
@@ -52,24 +52,9 @@ class Seq2Seq:
         check_choice("gap", gap, get_args(Style))
         loaded = load("AutoModelForSeq2SeqLM", model, dtype, device, download)
         self._reader = PairReader(loaded, threads)
-        self._words, self._vectors = self._reader.vocabulary, self._reader.vectors
+        super().__init__(self._reader)
         self._gap = gap_of(loaded.model, self._words, gap)
         self._stops = stops(loaded) | self._gap.closed
-        self.max_tokens = loaded.max_tokens
-
-    @property
-    def prompt_shape(self) -> tuple[int, int]:
-        return self._vectors.shape
-
-    @property
-    def embedding_std(self) -> float:
-        return self._vectors.std
-
-    def embed(self, text: str) -> Soft:
-        return self._vectors.embed(text)
-
-    def nearest_words(self, vectors: Soft) -> list[tuple[str, float]]:
-        return self._vectors.nearest(vectors)
 
     def score(self, queries: Sequence[Query], labels: Sequence[str]) -> NDArray[np.float64]:
         """Log-probabilities, shape (n_queries, n_labels): see the class.
@@ -101,6 +86,13 @@ class Seq2Seq:
         asked = self._starts(queries, self._words.longest)
         gaps = [anchor(query.before) for query in queries]
         return picks.ranked(self._words.words, self._first, asked, gaps, k)
+
+    def hidden(
+        self, queries: Sequence[Query], *, padded: bool = False
+    ) -> list[NDArray[np.float32]]:
+        """What the encoder's layers above the first read, with the gap shown: see `TellsHidden`."""
+        asked = [pair.encoder for pair in self._starts(queries, self._words.longest)]
+        return self._reader.encoder.hidden(asked, padded)
 
     def generate(
         self,

@@ -1,5 +1,7 @@
 """What every backend promises, checked for each because it is in the list."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,15 @@ from backends.base import (
     Backend,
     Generates,
     GivesFeatures,
+    HasSubnetworks,
     Query,
     RanksVocabulary,
+    Subnetwork,
     TakesSoftPrompts,
     TakesVisualPrompts,
+    TellsHidden,
+    Thinking,
+    Thinks,
 )
 from backends.bridge import TakesAdapters
 from backends.registry import KINDS, Capability, find, open_backend
@@ -26,11 +33,14 @@ PROTOCOLS = {
     Capability.VOCABULARY: RanksVocabulary,
     Capability.SOFT_PROMPTS: TakesSoftPrompts,
     Capability.DEEP_PROMPTS: TakesSoftPrompts,
+    Capability.HIDDEN_STATES: TellsHidden,
     Capability.INFILL: Backend,
     Capability.FEATURES: GivesFeatures,
     Capability.IMAGES: Backend,
     Capability.VISUAL_PROMPTS: TakesVisualPrompts,
+    Capability.SUBNETWORKS: HasSubnetworks,
     Capability.ADAPTER: TakesAdapters,
+    Capability.THINKING: Thinks,
 }
 LABELS = ["good", "bad", "a plain film"]
 TEXTS = ["good", "a very good film !", "", "bad films", "a " * 40, "a very very plain film"]
@@ -77,6 +87,13 @@ def queries(kind, backend):
         visual = rng.normal(size=(1, 2, backend.visual_shape[1])).astype(np.float32)
         other = picture(color=(10, 10, 200))
         asked += [Query(TEXTS[0], image=image, visual=visual), Query(TEXTS[0], image=other)]
+    if Capability.SUBNETWORKS in can:
+        assert backend.has_subnetworks
+        parts = [Subnetwork(0, 0.1), Subnetwork(1, 0.1)]
+        asked += [replace(query, subnetwork=one) for query in asked[::3] for one in parts]
+    if Capability.THINKING in can:
+        recipes = [Thinking("good film . ", passes, 0.1, 0.9) for passes in (0, 2)]
+        asked += [Query(text, thinking=each) for text in TEXTS for each in recipes]
     if Capability.ADAPTER in can:
         adapter = rng.normal(size=(1, *backend.adapter_shape)).astype(np.float32)
         asked += [

@@ -61,7 +61,8 @@ def test_everything_found_is_told(vllm):
     assert facts["choice"] == "structured_outputs"
     assert facts["prompt_embeds"] < 1e-4
     assert (facts["seed"], facts["usage"], facts["context"]) == (True, True, 512)
-    beyond = {"adapter", "deep_prompts", "features", "images", "visual_prompts"}
+    beyond = {"adapter", "deep_prompts", "features", "hidden_states", "images"}
+    beyond |= {"subnetworks", "thinking", "visual_prompts"}
     assert set(facts["capabilities"]) == set(Capability) - beyond
 
 
