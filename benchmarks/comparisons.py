@@ -102,6 +102,16 @@ COMPARISONS = {
         tells_manual=True,
         note="Every search is told the manual prompt, which GrIPS starts from.",
     ),
+    "long": Comparison(
+        ("encoder", "minilm"),
+        {"shift": {"name": "shift"}},
+        ("sst-2", "agnews", "trec", "subj", "mr"),
+        (13, 21, 42),
+        100_000,
+        500,
+        tells_manual=False,
+        note="What gradients reach on the same splits stands in yardstick.md.",
+    ),
     "vision": Comparison(
         ("clip", "digits-clip"),
         _VISION,

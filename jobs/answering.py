@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Query
-from jobs.prompts import EnsemblePrompt, Prompt, TextPrompt
+from jobs.prompts import EnsemblePrompt, LabelWords, Prompt, SoftPrompt, TextPrompt
 from jobs.task import Task
 from optimizers import samme
 
@@ -32,24 +32,25 @@ def label_scores(scorer: Scorer, task: Task, asked: Sequence[tuple[Prompt, Input
     """The score of every label for each prompt on its input, in the labels' order.
 
     Texts and soft prompts go to the model in one call and are scored by the task's template and
-    words; each template of an ensemble is one call, with the words of all members that use it.
+    words; soft prompts with label words of their own in one call for equal words. Each template of
+    an ensemble is one call, with the words of all members that use it.
 
     Raises:
         BackendError: the model could not answer.
-        BudgetSpent: of a meter; for ensembles, some templates may have been paid for.
+        BudgetSpent: of a meter; where that makes several calls, some may have been paid for.
     """
-    shared = [
-        row for row, (prompt, _) in enumerate(asked) if not isinstance(prompt, EnsemblePrompt)
-    ]
-    if len(shared) == len(asked):
-        return scorer.score([task.query(*pair) for pair in asked], task.words)
     scores = np.empty((len(asked), len(task.labels)))
-    if shared:
-        scores[shared] = label_scores(scorer, task, [asked[row] for row in shared])
-    for prompt in dict.fromkeys(prompt for prompt, _ in asked):
-        if isinstance(prompt, EnsemblePrompt):
-            rows = [row for row, (other, _) in enumerate(asked) if other == prompt]
-            scores[rows] = _poll(scorer, prompt, [asked[row][1] for row in rows])
+    groups: dict[LabelWords | EnsemblePrompt, list[int]] = {}
+    for row, (prompt, _) in enumerate(asked):
+        groups.setdefault(_asked_alike(prompt), []).append(row)
+    for group, rows in groups.items():
+        some = [asked[row] for row in rows]
+        if isinstance(group, EnsemblePrompt):
+            scores[rows] = _poll(scorer, group, [inputs for _, inputs in some])
+        elif group:
+            scores[rows] = _mixed(scorer, task, some, group)
+        else:
+            scores[rows] = scorer.score([task.query(*pair) for pair in some], task.words)
     return scores
 
 
@@ -67,6 +68,27 @@ def voted(answers: samme.Answers, weights: Sequence[float], n_labels: int) -> Sc
     return np.asarray(
         np.log((n * samme.votes(answers, weights, n_labels) + 1 / n_labels) / (n + 1))
     )
+
+
+def _asked_alike(prompt: Prompt) -> LabelWords | EnsemblePrompt:
+    """Prompts of which this is equal are asked in one call; (): with the task's own words."""
+    if isinstance(prompt, EnsemblePrompt):
+        return prompt
+    return prompt.words if isinstance(prompt, SoftPrompt) else ()
+
+
+def _mixed(
+    scorer: Scorer, task: Task, asked: Sequence[tuple[Prompt, Inputs]], words: LabelWords
+) -> Scores:
+    """The mean score of each label's words; one that stands there twice weighs twice.
+
+    (The multi-mixed verbalizer of BBT-RGB, Sun et al. 2024, arXiv:2305.08088. The paper averages
+    logits: with log-probabilities all labels of an input are shifted alike.)
+    """
+    different = list(dict.fromkeys(word for mine in words for word in mine))
+    table = scorer.score([task.query(*pair) for pair in asked], different)
+    places = [[different.index(word) for word in mine] for mine in words]
+    return np.stack([table[:, mine].mean(axis=1) for mine in places], axis=1)
 
 
 def _poll(scorer: Scorer, ensemble: EnsemblePrompt, inputs: Sequence[Inputs]) -> Scores:

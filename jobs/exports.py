@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import safetensors.numpy
 
+from backends.base import Thinking
 from jobs import peft_adapter, prompts
 from jobs.models import EndpointRow
 from jobs.prompts import EnsemblePrompt, Kind, PixelPrompt, Prompt, SoftPrompt, kind_of
@@ -56,12 +57,20 @@ class Tuned:
             "options": {name: known[name] for name in _APPLIED_BY if name in known},
             "template": self.task.template,
             "verbalizer": dict(self.task.verbalizer),
+            "label_words": self._label_words(),
             "metric": self.task.measure,
             "max_tokens": self.task.max_tokens if self.task.metric else None,
             "position": _position(prompt, row),
             "layers": len(prompt.vectors) if isinstance(prompt, SoftPrompt) else None,
             "members": asdict(prompt)["members"] if isinstance(prompt, EnsemblePrompt) else None,
+            "thinking": asdict(prompt) if isinstance(prompt, Thinking) else None,
         }
+
+    def _label_words(self) -> dict[str, list[str]] | None:
+        """Words of the prompt's own, whose mean score is a label's; None: it has none."""
+        if not isinstance(self.prompt, SoftPrompt) or not self.prompt.words:
+            return None
+        return dict(zip(self.task.labels, map(list, self.prompt.words), strict=True))
 
 
 @dataclass(frozen=True)
@@ -156,6 +165,8 @@ def _position(prompt: Prompt, endpoint: EndpointRow | None) -> str:
         return (
             "the templates of the members stand for the one here; their answers are put to the vote"
         )
+    if isinstance(prompt, Thinking):
+        return "before all texts: their keys and values, moved by passes over the demonstrations"
     if not isinstance(prompt, SoftPrompt):
         return "in the template's slot {prompt}"
     if endpoint and endpoint.kind == "bridge":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.prompts import SoftPrompt
+from jobs.prompts import LabelWords, SoftPrompt
 from jobs.spaces import Projection, ProjectionKind
 from optimizers.layered import stream
 
@@ -23,6 +23,7 @@ class DeepProjection:
     """
 
     layers: tuple[Projection, ...]
+    words: LabelWords = ()  # of every prompt
 
     def decode(self, candidate: NDArray[np.float64]) -> SoftPrompt:
         """z, shape (n_layers, dim), as a prompt of shape (n_layers, n_tokens, hidden)."""
@@ -37,7 +38,8 @@ class DeepProjection:
             for (layer, key), z in zip(keys, candidate, strict=True):
                 if (layer, key) not in known:
                     known[layer, key] = self.layers[layer].decode(z).vectors[0]
-            prompts.append(SoftPrompt(np.stack([known[key] for key in keys])))
+            vectors = np.stack([known[key] for key in keys])
+            prompts.append(SoftPrompt(vectors, words=self.words))
         return prompts
 
 
@@ -47,6 +49,7 @@ def deep_projection(
     kind: ProjectionKind,
     scales: Sequence[float],
     seed: int,
+    words: LabelWords = (),
 ) -> DeepProjection:
     """One projection for each of `scales`; `start`, shape (n_tokens, hidden), is the first's p0."""
     return DeepProjection(
@@ -55,7 +58,8 @@ def deep_projection(
                 dim, np.zeros_like(start) if layer else start, kind, scale, stream(seed, layer)
             )
             for layer, scale in enumerate(scales)
-        )
+        ),
+        words,
     )
 
 

@@ -9,7 +9,15 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Backend, Generates, GivesFeatures, Query, RanksVocabulary
+from backends.base import (
+    Backend,
+    Generates,
+    GivesFeatures,
+    Query,
+    RanksVocabulary,
+    Thinking,
+    Thinks,
+)
 
 T = TypeVar("T")
 
@@ -93,6 +101,18 @@ class Meter:
         return np.stack(
             self._gathered(queries, lambda part: list(backend.features(_at(queries, part))))
         )
+
+    def think(self, recipe: Thinking) -> float:
+        """How far the keys and values were from the last pass's; one query, raises as `score`.
+
+        A backend that has kept what one pass less has come to reads the demonstrations once. One
+        that has not begins anew, at no cost: after a pause no pass is paid again.
+        """
+        backend = self.backend
+        assert isinstance(backend, Thinks)  # the job was admitted for it
+        query = Query("", thinking=recipe)
+        [moved] = self._gathered([query], lambda part: list(backend.think([recipe])))
+        return float(moved)
 
     def write(
         self,

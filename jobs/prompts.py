@@ -3,13 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-Kind: TypeAlias = Literal["text", "soft", "pixels", "ensemble"]
+from backends.base import Thinking
+
+Kind: TypeAlias = Literal["text", "soft", "pixels", "ensemble", "thinking"]
+LabelWords: TypeAlias = tuple[tuple[str, ...], ...]  # for each label one word or more
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class SoftPrompt:
 
     vectors: NDArray[np.float32]  # shape (n_layers, n_tokens, hidden); no tokens: nothing is put in
     visual: NDArray[np.float32] | None = None  # beside the patches, (n_layers, n_tokens, hidden)
+    words: LabelWords = ()  # whose mean score is a label's, in the labels' order; (): the task's
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,7 @@ class EnsemblePrompt:
         return tuple(dict.fromkeys(member.template for member in self.members))
 
 
-Prompt: TypeAlias = TextPrompt | SoftPrompt | PixelPrompt | EnsemblePrompt
+Prompt: TypeAlias = TextPrompt | SoftPrompt | PixelPrompt | EnsemblePrompt | Thinking
 
 
 KINDS: Mapping[type[Prompt], Kind] = {
@@ -63,6 +67,7 @@ KINDS: Mapping[type[Prompt], Kind] = {
     SoftPrompt: "soft",
     PixelPrompt: "pixels",
     EnsemblePrompt: "ensemble",
+    Thinking: "thinking",
 }
 
 
@@ -73,16 +78,17 @@ def kind_of(prompt: Prompt) -> Kind:
 def dumps(prompt: Prompt) -> bytes:
     """The prompt as a file: UTF-8 text, safetensors, or JSON.
 
-    The tensors are `prompt` and, of a soft prompt beside an image's patches, `visual`; of a pixel
-    prompt it is `pixels`.
+    The tensors are `prompt` and, of a soft prompt beside an image's patches, `visual`, and of one
+    with label words of its own `words`, JSON in bytes; of a pixel prompt it is `pixels`.
     """
     if isinstance(prompt, TextPrompt):
         return prompt.text.encode()
-    if isinstance(prompt, EnsemblePrompt):
+    if isinstance(prompt, EnsemblePrompt | Thinking):
         return json.dumps(asdict(prompt)).encode()
     if isinstance(prompt, PixelPrompt):
         return _save(pixels=prompt.values)
-    return _save(prompt=prompt.vectors, visual=prompt.visual)
+    words = np.frombuffer(json.dumps(prompt.words).encode(), np.uint8) if prompt.words else None
+    return _save(prompt=prompt.vectors, visual=prompt.visual, words=words)
 
 
 def loads(kind: Kind, data: bytes) -> Prompt:
@@ -94,13 +100,16 @@ def loads(kind: Kind, data: bytes) -> Prompt:
         return EnsemblePrompt(
             tuple(Member(m["template"], tuple(m["words"]), m["weight"]) for m in members)
         )
+    if kind == "thinking":
+        return Thinking(**json.loads(data))
     tensors = safetensors.numpy.load(data)
     if kind == "pixels":
         return PixelPrompt(tensors["pixels"])
-    return SoftPrompt(tensors["prompt"], tensors.get("visual"))
+    words = json.loads(tensors["words"].tobytes()) if "words" in tensors else ()
+    return SoftPrompt(tensors["prompt"], tensors.get("visual"), tuple(map(tuple, words)))
 
 
-def _save(**tensors: NDArray[np.float32] | None) -> bytes:
+def _save(**tensors: NDArray[Any] | None) -> bytes:
     return safetensors.numpy.save(
         {name: np.ascontiguousarray(each) for name, each in tensors.items() if each is not None}
     )

@@ -1,7 +1,7 @@
 """What every object from outside is made of: nothing unknown gets through. No field of its own."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -30,11 +30,11 @@ def _unknown(cls: type[BaseModel], name: Any) -> dict[str, Any]:
     return {"message": message, "field": field}
 
 
-def did_you_mean(given: str, known: list[str]) -> str:
+def did_you_mean(given: str, known: Sequence[str]) -> str:
     """The end of a refusal: the nearest known name if one is near, and all of them."""
     near = difflib.get_close_matches(given, known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}there are: {', '.join(known)}"
+    return f"{hint}there are: {', '.join(known)}" if known else "there are none"
 
 
 def one_of(what: str, known: Mapping[str, type[Spec]]) -> Callable[[Any], Any]:

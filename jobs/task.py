@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.base import Query
+from backends.base import Query, Thinking
 from jobs.metrics import Metric
 from jobs.pictures import NO_PICTURES, Pictures, painted
 from jobs.prompts import PixelPrompt, Prompt, SoftPrompt, TextPrompt
@@ -78,6 +78,7 @@ class Task:
             soft.vectors if soft.vectors.size else None,
             self._image(prompt, inputs),
             soft.visual,
+            prompt if isinstance(prompt, Thinking) else None,
         )
 
     def _image(self, prompt: Prompt, inputs: Mapping[str, str]) -> bytes:

@@ -36,3 +36,11 @@ def clipped(gradient: Array, longest: float) -> Array:
     """The gradient, cut to a Euclidean norm of at most `longest`."""
     norm = float(np.linalg.norm(gradient))
     return gradient if norm <= longest else gradient * (longest / norm)
+
+
+def cosine(step: int, horizon: int) -> float:
+    """From 1 at step 0 to 0 at `horizon` and after it; 1 where the horizon is 0, which is none.
+
+    (Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5, without restarts.)
+    """
+    return float(1 + np.cos(np.pi * min(step / horizon, 1))) / 2 if horizon else 1.0

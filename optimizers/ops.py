@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from optimizers import allocation
 from optimizers.allocation import Counts
 from optimizers.base import Losses, Trial
-from optimizers.descent import Moments, adam, clipped
+from optimizers.descent import Moments, adam, clipped, cosine
 from optimizers.estimators import (
     Directions,
     Draws,
@@ -78,6 +78,7 @@ class OPS:
         unlike: 1 - cosine between the train examples, for the Gaussian allocator, (n_train,) * 2.
         queries: of one generation for each row of a batch, clean and pilot queries included.
         sigma_rate: step size of Adam on ln sigma; 0: sigma stays.
+        horizon: generations over which the step falls to nothing by half a cosine; 0: it stays.
         longest_gradient: Euclidean norm that gradients are cut to; 0: they are not.
         by_query: weigh by draws instead of by examples, as the released code does; biased.
     """
@@ -95,6 +96,7 @@ class OPS:
     sigma: float = 0.1
     sigma_rate: float = 0.0
     learning_rate: float = 0.01
+    horizon: int = 0
     longest_gradient: float = 0.0
     shrinkage: float = 0.5
     bernoulli_p: float = 0.3
@@ -258,7 +260,8 @@ class OPS:
         honest = np.where(np.isnan(fresh), known, fresh)  # pilots would flatter their own counts
         pulled = self._gradient(state, draws)
         cut = clipped(pulled, self.longest_gradient) if self.longest_gradient else pulled
-        moments, step = adam(state.moments, cut, self.learning_rate)
+        rate = self.learning_rate * cosine(state.generation, self.horizon)
+        moments, step = adam(state.moments, cut, rate)
         over = replace(
             over,
             point=state.point + step,

@@ -52,13 +52,17 @@ class Adapter(Method):
     )
     batch_size: int = Field(64, ge=1, le=4096, description="train rows of one generation")
     queries_per_example: int = Field(
-        60, ge=3, le=1000, description="of one generation for each row of its batch, all included"
+        60, ge=3, le=1000, description="queries for each row of a generation's batch, all included"
     )
     alpha: float = Field(
         1.0, gt=0, le=1e6, description="the unit of what is put out, in spreads of embeddings"
     )
-    sigma: float = Field(0.5, gt=0, le=100, description="scale of the noise on what is put out")
-    learning_rate: float = Field(0.3, gt=0, le=10, description="step size of Adam")
+    sigma: float = Field(
+        0.5, gt=0, le=100, description="scale of the noise on what is put out, in that unit"
+    )
+    learning_rate: float = Field(
+        0.3, gt=0, le=10, description="step size of Adam, in the same unit: inputs have length 1"
+    )
     clip_norm: float = Field(
         0.0, ge=0, le=1e9, description="longest gradient, Euclidean; 0: not clipped"
     )

@@ -87,11 +87,11 @@ class Method(Spec):
         """Whether these settings learn from labels, which a task with a metric has not."""
         return self.labels_only
 
-    def check_columns(self, columns: Sequence[str]) -> None:
-        """Nothing, if these columns of texts are all that the method and its settings need.
+    def check_data(self, columns: Sequence[str], labels: Sequence[str]) -> None:
+        """Nothing, if the settings fit a dataset's columns of texts and its labels.
 
         Raises:
-            ValueError: a setting names another, or there are too few.
+            ValueError: a setting names another column or label, or there are too few.
         """
 
     def plan(self, problem: Problem) -> Plan:

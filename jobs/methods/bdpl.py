@@ -52,11 +52,12 @@ class BDPL(Method):
     )
     sample_size: int = Field(20, ge=2, le=1000, description="prompts drawn in one generation")
     n_rows: int = Field(
-        0, ge=0, description="train rows drawn for each generation, for all its prompts; 0: all"
+        0,
+        ge=0,
+        le=100_000,
+        description="train rows drawn for each generation, for all its prompts; 0: all",
     )
-    learning_rate: float = Field(
-        0.3, gt=0, le=100, description="of Adam, on the logits: their largest step"
-    )
+    learning_rate: float = Field(0.3, gt=0, le=100, description="step size of Adam, on the logits")
     max_n: int = Field(5, ge=1, le=20, description="most words of a phrase")
     min_count: int = Field(
         5,
@@ -77,7 +78,7 @@ class BDPL(Method):
         """The draws, the arg-max prompt with them, and that one on dev; equal prompts save."""
         return (self.sample_size + 1) * min(self.n_rows or n_train, n_train) + n_dev
 
-    def check_columns(self, columns: Sequence[str]) -> None:
+    def check_data(self, columns: Sequence[str], labels: Sequence[str]) -> None:
         if not columns:
             raise ValueError(
                 "bdpl takes its words from the texts of the train rows, and this dataset has "

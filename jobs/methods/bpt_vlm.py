@@ -47,7 +47,7 @@ class BPTVLM(SoftMethod):
         description="vectors beside an image's patches; null: 5 where the endpoint takes them",
     )
     population_size: int = Field(30, ge=4, le=1000, description="candidates in one generation")
-    sigma0: float = Field(1.0, gt=0, le=1e6, description="first step size of CMA-ES")
+    sigma0: float = Field(1.0, gt=0, le=1e6, description="first step size of CMA-ES, in units of z")
     step_size: Literal["csa", "tpa"] = Field("csa", description="step-size rule of CMA-ES")
     covariance: Literal["full", "diagonal"] = Field("full", description="what CMA-ES adapts")
 

@@ -53,8 +53,10 @@ class LLM(Method):
     error_rate: float = Field(
         0.1, ge=0.001, le=0.5, description="largest chance that a round drops its best candidate"
     )
-    temperature: float = Field(1.0, ge=0, le=2, description="of the writer; 0: no chance")
-    max_tokens: int = Field(512, ge=16, le=16_384, description="of one answer of the writer")
+    temperature: float = Field(
+        1.0, ge=0, le=2, description="of the writer's draws; 0: its likeliest words"
+    )
+    max_tokens: int = Field(512, ge=16, le=16_384, description="tokens of one answer, at most")
     initial_text: str = Field(
         "",
         max_length=2000,

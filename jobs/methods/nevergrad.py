@@ -42,7 +42,9 @@ class Nevergrad(SoftMethod):
         "DiagonalCMA", max_length=100, description="a name in nevergrad's registry, such as PSO"
     )
     population_size: int = Field(20, ge=2, le=1000, description="candidates in one generation")
-    sigma0: float = Field(1.0, gt=0, le=1e6, description="first spread of the candidates")
+    sigma0: float = Field(
+        1.0, gt=0, le=1e6, description="first spread of the candidates, in units of z"
+    )
     evaluations: int | None = Field(
         None,
         ge=1,

@@ -55,7 +55,7 @@ class ForwardGradient(SoftMethod):
     )
     batch_size: int = Field(64, ge=1, le=4096, description="train rows of one generation")
     queries_per_example: int = Field(
-        60, ge=3, le=1000, description="of one generation for each row of its batch, all included"
+        60, ge=3, le=1000, description="queries for each row of a generation's batch, all included"
     )
 
     def generation_queries(self, n_train: int, n_dev: int) -> int:

@@ -101,7 +101,9 @@ class PromptBoosting(Method):
         20_000, ge=1, le=200_000, description="most combinations of words tried for one learner"
     )
     n_learners: int = Field(200, ge=1, le=1000, description="most learners in the ensemble")
-    learning_rate: float = Field(1.0, gt=0, le=10, description="of boosting: scales the weights")
+    learning_rate: float = Field(
+        1.0, gt=0, le=10, description="factor of every learner's weight in the vote; SAMME has 1"
+    )
 
     @property
     def queries_per_input(self) -> int:
@@ -116,7 +118,7 @@ class PromptBoosting(Method):
         """All templates: what the whole search costs, and no more."""
         return (len(self.templates) or self.n_templates) * (n_train + n_dev)
 
-    def check_columns(self, columns: Sequence[str]) -> None:
+    def check_data(self, columns: Sequence[str], labels: Sequence[str]) -> None:
         for template in self.templates:
             unknown = [slot for slot in slots(template) if slot not in (*columns, "label")]
             if unknown:

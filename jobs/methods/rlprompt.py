@@ -62,7 +62,7 @@ class RLPrompt(Method):
     mlp_width: int = Field(
         2048, ge=1, le=8192, description="units in the hidden layer of the policy network"
     )
-    learning_rate: float = Field(5e-5, gt=0, le=0.1, description="step size of Adam")
+    learning_rate: float = Field(5e-5, gt=0, le=0.1, description="step size of Adam on the network")
     tau: float = Field(
         0.001, gt=0, le=1, description="part of the network the target network takes over each step"
     )

@@ -56,9 +56,11 @@ class ZeroOrder(SoftMethod):
     steps: int = Field(
         100, ge=1, le=1000, description="steps in one generation, before dev is asked"
     )
-    sigma: float = Field(0.01, gt=0, le=100, description="how far a direction is followed to ask")
+    sigma: float = Field(
+        0.01, gt=0, le=100, description="how far a direction is followed to ask, in units of alpha"
+    )
     learning_rate: float = Field(
-        0.001, gt=0, le=1e6, description="step size; of Adam, in units of the prompt's spread"
+        0.001, gt=0, le=1e6, description="step size; of Adam, in units of alpha"
     )
     clip: bool = Field(
         True, description="cut gradients to the square root of how many numbers are tuned"

@@ -127,3 +127,50 @@ def test_an_ensemble_is_a_json_file():
         assert prompts.loads("ensemble", data) == ensemble
         assert json.loads(data)["members"][0]["words"] == list(ensemble.members[0].words)
     assert ENSEMBLE.templates == ("{text}", "So: {text}")
+
+
+NEGATIVE = ("ridiculous", "worse", "stupid", "pathetic", "pathetic")  # BBT-RGB, SST-2, seed 42
+POSITIVE = ("exciting", "all", "exciting", "indeed", "remarkable")
+
+
+def mixed(words=(NEGATIVE, POSITIVE)):
+    return SoftPrompt(SOFT.vectors, words=words)
+
+
+def test_a_label_scores_the_mean_of_its_words_and_twice_is_twice():
+    asked = [(mixed(), each) for each in INPUTS]
+    away = [abs(len(word) - 1.0) for word in NEGATIVE], [abs(len(word) - 6.0) for word in POSITIVE]
+    scores = score(Lengths(), asked)
+    np.testing.assert_allclose(scores[0, 0], -np.mean(away[0]))
+    np.testing.assert_allclose(scores[1, 1], -np.mean(away[1]))
+    single = score(Lengths(), [(mixed((("blue",), ("red",))), INPUTS[0]), (SOFT, INPUTS[0])])
+    assert single[0].tolist() == single[1].tolist()
+
+
+def test_prompts_of_the_same_words_are_asked_in_one_call_each_word_once():
+    calls = []
+
+    class Seen(Lengths):
+        def score(self, queries, labels):
+            calls.append((len(queries), list(labels)))
+            return super().score(queries, labels)
+
+    other = mixed((("x",), ("longer",)))
+    asked = [(mixed(), INPUTS[0]), (SOFT, INPUTS[0]), (other, INPUTS[1]), (mixed(), INPUTS[1])]
+    scores = score(Seen(), asked)
+    assert calls == [
+        (2, list(dict.fromkeys(NEGATIVE + POSITIVE))),
+        (1, ["blue", "red"]),
+        (1, ["x", "longer"]),
+    ]
+    alone = [score(Lengths(), [pair])[0] for pair in asked]
+    np.testing.assert_array_equal(scores, alone)
+
+
+def test_an_input_that_failed_has_no_mean():
+    def lose(queries, scores):
+        scores[0, 0] = np.nan
+        return scores
+
+    scores = score(ToyBackend(meddle=lose), [(mixed(), each) for each in INPUTS])
+    assert np.isnan(scores).tolist() == [[True, False], [False, False]]

@@ -22,6 +22,7 @@ INPUTS = {"text": "the plot was dull"}
 SOFT = SoftPrompt(np.random.default_rng(0).normal(0, 1, (1, 3, tiny.WIDTH)).astype(np.float32))
 DEEP = SoftPrompt(np.concatenate([SOFT.vectors, SOFT.vectors]))
 SEEN = SoftPrompt(SOFT.vectors, SOFT.vectors[:, :2])
+MIXED = SoftPrompt(DEEP.vectors, words=(("bad", "dull"), ("good", "gréat")))
 PIXELS = PixelPrompt(np.full((2, 4, 3), 0.125, np.float32))
 VOTERS = EnsemblePrompt((Member("{text} is {label}", ("bad", "good"), 0.5),))
 
@@ -88,7 +89,7 @@ def test_text_is_utf8():
     assert (file.content.decode(), file.ending) == ("Größe: 大\n", ".txt")
 
 
-@pytest.mark.parametrize("prompt", [SOFT, SEEN, PIXELS])
+@pytest.mark.parametrize("prompt", [SOFT, SEEN, MIXED, PIXELS])
 def test_tensors_come_back_bit_for_bit(prompt):
     content = export(Tuned(prompt, TASK, None), "safetensors").content
     assert prompts.dumps(prompts.loads(prompts.kind_of(prompt), content)) == prompts.dumps(prompt)
@@ -112,6 +113,16 @@ def test_a_file_of_tensors_is_enough_to_score_again(folder_of, tmp_path):
     ]
     assert scores[0].tobytes() == scores[1].tobytes()
     assert scores[0].tobytes() != ours.score([task.query(SOFT, INPUTS)], task.words).tobytes()
+
+
+def test_label_words_go_along(tmp_path):
+    tuned = Tuned(MIXED, TASK, endpoint("masked"))
+    words = {"neg": ["bad", "dull"], "pos": ["good", "gréat"]}
+    assert tuned.facts()["label_words"] == words
+    assert Tuned(DEEP, TASK, None).facts()["label_words"] is None
+    (tmp_path / "a").write_bytes(export(tuned, "safetensors").content)
+    with safe_open(tmp_path / "a", "np") as file:
+        assert json.loads(file.metadata()["label_words"]) == words
 
 
 def test_an_ensemble_and_its_facts():

@@ -73,7 +73,7 @@ def test_templates_that_cannot_be(templates, what):
 
 def test_a_template_with_an_unknown_column():
     with pytest.raises(ValueError, match=r"no column for \{body\}; wanted \{label\} or .*\{text\}"):
-        PromptBoosting(templates=["{text} {body}"]).check_columns(["text"])
+        PromptBoosting(templates=["{text} {body}"]).check_data(["text"], ["a", "b"])
 
 
 @pytest.mark.parametrize(("n_labels", "expected"), [(2, 50), (3, 10), (4, 10), (5, 5), (9, 5)])

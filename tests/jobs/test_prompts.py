@@ -41,3 +41,13 @@ def test_equal_vectors_make_equal_bytes():
 )
 def test_kinds(prompt, kind):
     assert prompts.kind_of(prompt) == kind
+
+
+@given(VECTORS, st.lists(st.lists(st.text(st.characters(codec="utf-8")), min_size=1), min_size=1))
+def test_label_words_come_back(vectors, words):
+    prompt = SoftPrompt(vectors, words=tuple(map(tuple, words)))
+    again = prompts.loads("soft", prompts.dumps(prompt))
+    assert isinstance(again, SoftPrompt)
+    assert again.words == prompt.words
+    assert again.vectors.tobytes() == vectors.tobytes() and again.visual is None
+    assert prompts.loads("soft", prompts.dumps(SoftPrompt(vectors))).words == ()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from optimizers.descent import Moments, adam, clipped
+from optimizers.descent import Moments, adam, clipped, cosine
 
 
 def test_adam_is_torchs():
@@ -28,3 +28,8 @@ def test_clipping_keeps_the_direction():
     long = np.array([3.0, 4.0])
     assert clipped(long, 1.0) == pytest.approx([0.6, 0.8])
     assert clipped(long, 5.0) is long
+
+
+def test_half_a_cosine():
+    assert [cosine(step, 4) for step in (0, 2, 4, 9)] == pytest.approx([1.0, 0.5, 0.0, 0.0])
+    assert cosine(1000, 0) == 1.0
