@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
-from backends.base import Generates
+from backends.base import Billed, Generates, Usage
 from jobs import prompts
 from jobs.answering import label_scores
 from jobs.models import EndpointRow
@@ -61,6 +61,39 @@ def answer(served: Served, inputs: Sequence[Mapping[str, str]]) -> list[Answer]:
     ]
 
 
+class Tab:
+    """An account that anybody may pay from and that remembers no answer."""
+
+    def __init__(self) -> None:
+        self.spent = Usage()
+
+    def recall(self, keys: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
+    def reserve(self, most: Usage) -> None:
+        pass
+
+    def settle(self, reserved: Usage, spent: Usage, answer: tuple[str, str] | None = None) -> None:
+        self.spent += spent
+
+
+@dataclass(frozen=True)
+class Said:
+    """Answers, and what they have cost where the model is behind an API."""
+
+    answers: list[Answer]
+    usage: Usage | None
+
+
+def said(served: Served, inputs: Sequence[Mapping[str, str]]) -> Said:
+    """As `answer`, with the bill."""
+    backend, tab = open_endpoint(served.endpoint), Tab()
+    if not isinstance(backend, Billed):
+        return Said(answer(served, inputs), None)
+    backend.bill_to(tab)
+    return Said(answer(served, inputs), tab.spent)
+
+
 class Predictor:
     """One process that answers, started when first asked and again if it dies."""
 
@@ -70,11 +103,15 @@ class Predictor:
 
     def answer(self, served: Served, inputs: Sequence[Mapping[str, str]]) -> list[Answer]:
         """As `answer`, but the model is loaded and asked outside this process."""
+        return self.said(served, inputs).answers
+
+    def said(self, served: Served, inputs: Sequence[Mapping[str, str]]) -> Said:
+        """As `answer`, with the bill."""
         try:
-            return self._running().submit(answer, served, inputs).result()
+            return self._running().submit(said, served, inputs).result()
         except BrokenProcessPool:  # it was killed: once more, in a new one
             self.close()
-            return self._running().submit(answer, served, inputs).result()
+            return self._running().submit(said, served, inputs).result()
 
     def close(self) -> None:
         with self._lock:

@@ -8,23 +8,19 @@ from fastapi.responses import Response
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from app.deps import CatalogDep, ServiceDep, StoreDep
-from app.errors import BadField, NoPromptYet, NoReportYet, WrongFormat
+from app.errors import NoPromptYet, NoReportYet, WrongFormat
+from app.inputs import served, taken_in
 from app.schemas import Listing, PredictionPublic, PromptPublic
 from jobs import prompts
-from jobs.admission import reads_images
-from jobs.catalog import Catalog, NoSuchDataset, NoSuchEndpoint
-from jobs.datasets import RESERVED
+from jobs.catalog import Catalog, NoSuchEndpoint
 from jobs.exports import Format, Tuned, Unfit, export
-from jobs.galleries import IMAGE
-from jobs.images import DATA_URL, FILE_BYTES, Album, BadImage, from_data_url
+from jobs.images import DATA_URL, FILE_BYTES
 from jobs.methods import Spec
 from jobs.models import JobRow, PromptRow
-from jobs.pictures import Pictures
 from jobs.prompts import PixelPrompt, Prompt, SoftPrompt, TextPrompt
 from jobs.serving import Served
 from jobs.spec import JobSpec
 from jobs.store import JobStore
-from jobs.task import slots
 
 router = APIRouter(prefix="/api/jobs", tags=["prompts"])
 
@@ -73,6 +69,8 @@ class PromptWhole(PromptPublic):
     position: str
     layers: int | None
     members: list[dict[str, Any]] | None  # of an ensemble: template, words, weight
+    label_words: dict[str, list[str]] | None  # whose mean score is a label's, in place of its word
+    thinking: dict[str, Any] | None  # demonstrations, passes, step_size, momentum
 
 
 @router.get(
@@ -110,14 +108,11 @@ def predict(
 ) -> Listing[PredictionPublic]:
     """The likeliest label of each input, or the text written to it in a task with a metric."""
     row, job = _prompt(service.store, job_id), service.store.job(job_id)
-    served = _served(job, row, catalog)
-    columns = [slot for slot in slots(served.task.template) if slot not in RESERVED]
-    inputs = _inputs(body, columns)
-    if IMAGE in columns and reads_images(served.endpoint):
-        inputs, pictures = _taken_in(inputs, job.spec["dataset"], catalog)
-        served = replace(served, task=replace(served.task, pictures=pictures))
-    answers = service.predictor.answer(served, inputs)
-    before = _baseline(job, served)
+    places = [f"inputs.{number}" for number in range(len(body.inputs))]
+    prompt = served(job.spec, row.kind, row.content, catalog)
+    prompt, inputs = taken_in(prompt, body.inputs, places, job.spec["dataset"], catalog)
+    answers = service.predictor.answer(prompt, inputs)
+    before = _baseline(job, prompt)
     baselines = service.predictor.answer(before, inputs) if body.baseline else [None] * len(inputs)
     pairs = zip(answers, baselines, strict=True)
     return Listing(data=[PredictionPublic.of(answer, baseline) for answer, baseline in pairs])
@@ -176,55 +171,6 @@ def _shape_of(prompt: Prompt) -> list[int] | None:
     return list(prompt.values.shape) if isinstance(prompt, PixelPrompt) else None
 
 
-def _served(job: JobRow, row: PromptRow, catalog: Catalog) -> Served:
-    spec = JobSpec.model_validate(job.spec)
-    return Served(catalog.endpoint(spec.endpoint), spec.task.made(), row.kind, row.content)  # type: ignore[arg-type]
-
-
-def _baseline(job: JobRow, served: Served) -> Served:
+def _baseline(job: JobRow, prompt: Served) -> Served:
     manual = TextPrompt(JobSpec.model_validate(job.spec).task.baseline)
-    return replace(served, kind="text", content=prompts.dumps(manual))
-
-
-def _inputs(body: PredictBody, columns: list[str]) -> list[dict[str, str]]:
-    inputs = []
-    for number, given in enumerate(body.inputs):
-        if isinstance(given, str) and len(columns) == 1:
-            given = {columns[0]: given}
-        if isinstance(given, str) or set(given) != set(columns):
-            got = "a text" if isinstance(given, str) else f"the columns {', '.join(given)}"
-            raise BadField(
-                f"inputs.{number}",
-                f"got {got}; wanted an object with the columns {', '.join(columns)}",
-                "wrong_columns",
-            )
-        inputs.append(given)
-    return inputs
-
-
-def _taken_in(
-    inputs: list[dict[str, str]], dataset: str, catalog: Catalog
-) -> tuple[list[dict[str, str]], Pictures]:
-    """The inputs with names for images, and what these name."""
-    album, files, named = Album(), {}, []
-    for number, given in enumerate(inputs):
-        try:
-            name, data = _image(given[IMAGE], album, dataset, catalog)
-        except (BadImage, NoSuchDataset) as error:
-            raise BadField(
-                f"inputs.{number}",
-                f"{error}; wanted 'data:image/png;base64,…' or the name of an image of "
-                "the job's dataset",
-                "bad_image",
-            ) from None
-        files[name] = data
-        named.append({**given, IMAGE: name})
-    return named, Pictures(IMAGE, files)
-
-
-def _image(value: str, album: Album, dataset: str, catalog: Catalog) -> tuple[str, bytes]:
-    if DATA_URL.match(value):
-        image = album.add(from_data_url(value))
-        return image.name, image.data
-    row = catalog.image(dataset, value)
-    return row.name, row.data
+    return replace(prompt, kind="text", content=prompts.dumps(manual))
