@@ -1,7 +1,6 @@
-"""`python -m app`: the service, its runners and its dashboard, until Ctrl-C."""
+"""`python -m app`: the service, its runners and its dashboard, until Ctrl-C; or a command."""
 
 import argparse
-import logging
 import os
 import sys
 from pathlib import Path
@@ -10,16 +9,28 @@ from typing import Any
 import uvicorn
 from pydantic import ValidationError
 
+from app import commands
 from app.main import create_app
 from app.settings import Settings
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+from jobs import logs
+from jobs.schema import TooNew
 
 
 def main() -> None:
-    settings = _settings()
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    options = _options()
+    settings = _settings(options)
+    if options.command is not None:
+        sys.exit(commands.run(settings, options))
+    try:
+        _serve(settings)
+    except TooNew as error:
+        print(f"gradless: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+
+
+def _serve(settings: Settings) -> None:
+    logs.configure(settings.log)
+    os.environ[logs.FORM_VARIABLE] = settings.log  # read by every runner
     # endpoints are opened by this process and by its children
     os.environ["GRADLESS_PRIVATE_HOSTS"] = str(settings.may_ask_private_hosts)
     if settings.threads:
@@ -35,12 +46,18 @@ def main() -> None:
     uvicorn.Server(config).run()
 
 
-def _settings() -> Settings:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (8000)")
     parser.add_argument("--data", type=Path, help="folder of the database (data)")
-    given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
+    commands.add_commands(parser)
+    return parser.parse_args()
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    given = {name: getattr(options, name) for name in ("host", "port", "data")}
+    given = {name: value for name, value in given.items() if value is not None}
     try:
         return Settings(**given)
     except ValidationError as error:

@@ -5,11 +5,14 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from app.metrics import Metrics
 from app.settings import Settings
 from jobs.catalog import Catalog
+from jobs.database import Database
 from jobs.serving import Predictor
 from jobs.store import JobStore
 from jobs.supervisor import Supervisor
+from jobs.webhooks import Webhooks
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +24,8 @@ class Service:
     catalog: Catalog
     predictor: Predictor
     supervisor: Supervisor
+    database: Database
+    metrics: Metrics
 
 
 def _service(request: Request) -> Service:
@@ -39,7 +44,12 @@ def _catalog(service: ServiceDep) -> Catalog:
     return service.catalog
 
 
+def _webhooks(service: ServiceDep) -> Webhooks:
+    return Webhooks(service.database)
+
+
 LARGEST = 2**63 - 1  # integer that SQLite and PostgreSQL hold
 Seen = Annotated[int, Query(ge=0, le=LARGEST, description="number of the last one seen")]
 StoreDep = Annotated[JobStore, Depends(_store)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
+WebhooksDep = Annotated[Webhooks, Depends(_webhooks)]

@@ -18,8 +18,13 @@ from jobs.admission import Refused
 from jobs.catalog import BadId, BuiltIn, IdTaken, InUse, NoSuchDataset, NoSuchEndpoint
 from jobs.datasets import BadDataset
 from jobs.endpoints import BadAddress, BadKeyVariable, Unreachable
+from jobs.names import NoSuchModel, NoSuchName, NoSuchVersion, NothingEarlier, NothingToPromote
+from jobs.posting import BadUrl
 from jobs.readers import BadFile
-from jobs.store import AlreadyEnded, NoSuchJob, NotPaused
+from jobs.repeats import InFlight, OtherRequest
+from jobs.store import AlreadyEnded, NoSuchJob, NotEnded, NotPaused
+from jobs.transfers import RowsGone
+from jobs.webhooks import NoSuchWebhook
 from web.pages import not_found_page
 
 logger = logging.getLogger(__name__)
@@ -60,6 +65,10 @@ class NoPromptYet(Exception):
 
 class NoReportYet(Exception):
     """The job has not ended well: there is nothing to compare."""
+
+
+class NotReady(Exception):
+    """The service could not work on a job now."""
 
 
 class WrongFormat(ValueError):
@@ -114,8 +123,18 @@ ANSWERS: dict[type[Exception], Answer] = {
     NoSuchJob: Answer(404, MISSING, "no_such_job"),
     NoSuchEndpoint: Answer(404, MISSING, "no_such_endpoint", "endpoint"),
     NoSuchDataset: Answer(404, MISSING, "no_such_dataset", "dataset"),
+    NoSuchWebhook: Answer(404, MISSING, "no_such_webhook"),
+    NoSuchModel: Answer(404, INVALID, "model_not_found", "model"),  # as OpenAI says it
+    NoSuchName: Answer(404, MISSING, "no_such_name", "name"),
+    NoSuchVersion: Answer(404, MISSING, "no_such_version", "version"),
+    NothingToPromote: Answer(409, CONFLICT, "no_prompt_yet", "job"),
+    NothingEarlier: Answer(409, CONFLICT, "nothing_earlier", "version"),
     AlreadyEnded: Answer(409, CONFLICT, "already_ended"),
+    RowsGone: Answer(409, CONFLICT, "rows_gone"),
     NotPaused: Answer(409, CONFLICT, "not_paused"),
+    NotEnded: Answer(409, CONFLICT, "not_ended"),
+    InFlight: Answer(409, CONFLICT, "in_flight", "idempotency-key"),
+    OtherRequest: Answer(422, INVALID, "key_reused", "idempotency-key"),
     NoPromptYet: Answer(409, CONFLICT, "no_prompt_yet"),
     NoReportYet: Answer(409, CONFLICT, "no_report_yet"),
     IdTaken: Answer(409, CONFLICT, "id_taken", "id"),
@@ -126,6 +145,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     BadDataset: Answer(422, INVALID, "bad_dataset"),
     Unreachable: Answer(422, INVALID, "endpoint_unreachable"),
     BadAddress: Answer(422, INVALID, "bad_address"),
+    BadUrl: Answer(422, INVALID, "bad_address", "url"),
     BadKeyVariable: Answer(422, INVALID, "bad_option"),
     BadField: Answer(422, INVALID, "bad_field"),
     Refused: Answer(422, INVALID, "refused"),
@@ -133,6 +153,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     UnknownBackend: Answer(422, INVALID, "unknown_kind", "kind"),
     BackendRefused: Answer(422, INVALID, "backend_refused"),
     BackendUnavailable: Answer(503, "service_error", "backend_unavailable"),
+    NotReady: Answer(503, "service_error", "not_ready"),
     BackendError: Answer(500, "service_error", "backend_error"),
 }
 
@@ -171,6 +192,11 @@ def _encodable(text: str) -> str:
 
 
 async def _known(_: Request, error: Exception) -> JSONResponse:
+    return answer_to(error)
+
+
+def answer_to(error: Exception) -> JSONResponse:
+    """As the table says; raises StopIteration for an exception that is not in it."""
     kind = next(kind for kind in type(error).__mro__ if kind in ANSWERS)
     answer = ANSWERS[kind]
     param = getattr(error, "param", answer.param)

@@ -5,6 +5,8 @@ import hmac
 import logging
 import re
 import secrets
+import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -18,9 +20,10 @@ from web.pages import CONTENT_SECURITY_POLICY
 logger = logging.getLogger("app.access")
 
 JSON_LIMIT = 4_000_000  # bytes of a body that is not an upload
-OPEN_PATHS = ("/healthz", "/static/", "/favicon.ico")  # no key needed
+OPEN_PATHS = ("/healthz", "/readyz", "/static/", "/favicon.ico")  # no key needed
 UPLOADS = re.compile(  # routes that take files, and the field that these are in
-    r"POST /api/(?:(?P<file>datasets)|(?P<inputs>jobs/[^/]+/predict))$"
+    r"POST /(?:(?P<file>api/datasets|api/jobs/archive|v1/files)|(?P<inputs>api/jobs/[^/]+/predict)"
+    r"|(?P<messages>v1/chat/completions))$"
 )
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -34,8 +37,11 @@ HEADERS = [
 class Gate:
     """One ASGI layer around the whole app: request id, security headers, limits, key."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(
+        self, app: ASGIApp, settings: Settings, observe: Callable[[str, str, int, float], None]
+    ) -> None:
+        """`observe` hears verb, route template ("" of none), status and seconds of each answer."""
+        self._app, self._settings, self._observe = app, settings, observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,15 +50,13 @@ class Gate:
         given = headers.get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
         scope.setdefault("state", {})["request_id"] = request_id
-        started = False
+        started, begin = False, time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                logger.info(
-                    "%s %s %d %s", scope["method"], scope["path"], message["status"], request_id
-                )
+                self._record(scope, message["status"], time.perf_counter() - begin)
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
@@ -70,6 +74,20 @@ class Gate:
                 raise  # too late for another answer: the connection is cut
             answer = unforeseen(scope["method"], scope["path"], error)
             await answer(scope, receive, send_with_headers)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        """In the log by its path, in the metrics by its template; in neither by its query."""
+        verb, path, request_id = scope["method"], scope["path"], scope["state"]["request_id"]
+        facts = {"request_id": request_id, "method": verb, "path": path, "status": status}
+        logger.info(
+            "%s %s %d %s",
+            verb,
+            path,
+            status,
+            request_id,
+            extra={"facts": {**facts, "seconds": round(seconds, 6)}},
+        )
+        self._observe(verb, getattr(scope.get("route"), "path", ""), status, seconds)
 
     def _limit(self, scope: Scope) -> tuple[int, str | None]:
         """Bytes that the route takes, and the field that they are in."""

@@ -6,11 +6,17 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from app.background import background
 from app.deps import Service
 from app.errors import REFUSALS, ErrorEnvelope, add_error_handlers
+from app.idempotency import Idempotency
 from app.limits import Gate
-from app.routes import catalog, datasets, events, figures, health, jobs, prompts
+from app.metrics import Metrics
+from app.routes import catalog, datasets, events, figures, health, jobs, metrics, prompts, webhooks
+from app.routes.bundles import router as bundles
 from app.routes.health import VERSION
+from app.routes.named import router as named
+from app.routes.openai import completions, files, fine_tuning, models
 from app.settings import Settings
 from jobs.catalog import Catalog
 from jobs.database import Database
@@ -25,33 +31,26 @@ ERRORS = {code: {"model": ErrorEnvelope} for code in REFUSALS}
 
 def create_app(settings: Settings) -> FastAPI:
     """The service on its database; the schema is brought up, built-ins are put in."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database)
-    database.migrate()
-    catalog_ = Catalog(database)
-    catalog_.add_built_ins()
-    service = Service(
-        settings,
-        JobStore(database),
-        catalog_,
-        Predictor(),
-        Supervisor(JobQueue(database), database.url, settings.runners),
-    )
+    service = _service(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.supervisor.start()
-        yield
+        async with background(service):
+            yield
         service.supervisor.stop()
         service.predictor.close()
-        database.close()
+        service.database.close()
 
     app = FastAPI(
         title="Gradless",
         version=VERSION,
         summary="Tunes prompts for models that can only be called.",
         lifespan=lifespan,
-        middleware=[Middleware(Gate, settings=settings)],
+        middleware=[
+            Middleware(Gate, settings=settings, observe=service.metrics.durations.observe),
+            Middleware(Idempotency, database=service.database),
+        ],
         docs_url=None,  # FastAPI's own page loads from a CDN; ours is web/reference.py
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -59,7 +58,28 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.service = service
     add_error_handlers(app)
-    for module in (health, catalog, datasets, jobs, events, prompts, figures):
+    for module in (health, catalog, datasets, jobs, events, prompts, figures, webhooks, metrics):
+        app.include_router(module.router)
+    app.include_router(named)
+    app.include_router(bundles)
+    for module in (files, fine_tuning, models, completions):
         app.include_router(module.router)
     mount_pages(app)
     return app
+
+
+def _service(settings: Settings) -> Service:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database)
+    database.migrate()
+    catalog_ = Catalog(database)
+    catalog_.add_built_ins()
+    return Service(
+        settings,
+        JobStore(database),
+        catalog_,
+        Predictor(),
+        Supervisor(JobQueue(database), database.url, settings.runners, settings.running_jobs),
+        database,
+        Metrics(VERSION),
+    )

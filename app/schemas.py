@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from app.errors import ErrorBody
 from backends.registry import RUNGS
+from jobs.estimates import Estimate
 from jobs.ledger import PICO
 from jobs.models import (
     ExampleRow,
@@ -122,6 +123,45 @@ def measure(row: JobRow) -> str:
     return JobSpec.model_validate(row.spec).task.made().measure
 
 
+class RangePublic(BaseModel):
+    low: int | float
+    typical: int | float
+    ceiling: int | float
+
+
+class EffectPublic(BaseModel):
+    """The smallest difference that a split can tell from chance, in hundredths of accuracy."""
+
+    rows: int
+    points: float
+    by: str
+
+
+class CautionPublic(BaseModel):
+    code: str
+    message: str
+
+
+class EstimatePublic(BaseModel):
+    """What is to be expected of a job; null: nobody knows."""
+
+    object: Literal["estimate"] = "estimate"
+    queries: RangePublic
+    report_queries: int  # on test, beside the budget
+    generations: int
+    tokens: RangePublic | None  # of an API, the report's too
+    cost: RangePublic | None
+    currency: str | None
+    seconds: RangePublic | None
+    basis: str | None  # of tokens, cost and seconds: "earlier jobs" or "lengths of texts"
+    effects: dict[str, EffectPublic]
+    warnings: list[CautionPublic]
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> "EstimatePublic":
+        return cls.model_validate(asdict(estimate))
+
+
 class JobPublic(BaseModel):
     object: Literal["job"] = "job"
     id: str
@@ -132,6 +172,8 @@ class JobPublic(BaseModel):
     spec: dict[str, Any]
     metric: str
     runner: str | None
+    priority: int
+    estimate: EstimatePublic | None
     progress: ProgressPublic
     usage: UsagePublic
     scores: ScoresPublic | None

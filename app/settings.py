@@ -2,10 +2,12 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from jobs.retention import Retention
 
 
 class Settings(BaseSettings):
@@ -22,6 +24,12 @@ class Settings(BaseSettings):
         "", description="SQLAlchemy URL; empty: gradless.db in the data folder"
     )
     runners: int = Field(1, ge=0, le=64, description="processes that search, at the same time")
+    running_jobs: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="most jobs that run at once, whichever service took them; 0: one a runner",
+    )
     threads: int = Field(
         0, ge=0, le=1024, description="threads of one runner's model; 0: one for every core"
     )
@@ -38,6 +46,21 @@ class Settings(BaseSettings):
         "the host is a loopback address",
     )
     max_upload_mb: int = Field(64, ge=1, le=4096, description="largest upload, in MB (10^6 bytes)")
+    log: Literal["text", "json"] = Field(
+        "text", description="form of the log: text for people, or json, one object a line"
+    )
+    keep_events_days: int = Field(
+        0, ge=0, le=36_500, description="days that events of ended jobs are kept; 0: for ever"
+    )
+    keep_answers_days: int = Field(
+        0, ge=0, le=36_500, description="days that answers of APIs are kept; 0: for ever"
+    )
+    keep_jobs_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="days that ended jobs are kept; 0: for ever, and named prompts always",
+    )
 
     @model_validator(mode="after")
     def _key_when_reachable(self) -> Self:
@@ -60,6 +83,10 @@ class Settings(BaseSettings):
     @property
     def may_ask_private_hosts(self) -> bool:
         return self.is_loopback if self.private_hosts is None else self.private_hosts
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(self.keep_events_days, self.keep_answers_days, self.keep_jobs_days)
 
     @property
     def database(self) -> str:

@@ -4,11 +4,11 @@ The database's address comes in the environment variable GRADLESS_DATABASE_URL.
 """
 
 import argparse
-import logging
 import os
 import signal
 import threading
 
+from jobs import logs
 from jobs.database import Database
 from jobs.runner import Runner
 from jobs.supervisor import DATABASE_VARIABLE
@@ -19,10 +19,10 @@ NICENESS = 5  # the service answers first; a search can wait a millisecond
 
 def main() -> None:
     options = _options()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(os.environ.get(logs.FORM_VARIABLE, "text"))
     os.nice(NICENESS)
     database = Database(os.environ[DATABASE_VARIABLE])
-    runner = Runner(database, options.name)
+    runner = Runner(database, options.name, options.most_running)
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: runner.stop.set())
     if options.parent:
@@ -33,6 +33,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
     parser.add_argument("--name", required=True, help="unique among all runners there ever were")
+    parser.add_argument("--most-running", type=int, default=0, help="jobs at once; 0: no limit")
     parser.add_argument("--parent", type=int, help="process id to follow: its end is ours")
     return parser.parse_args()
 

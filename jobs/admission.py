@@ -27,6 +27,13 @@ def admit(spec: JobSpec, catalog: Catalog) -> JobSpec:
         NoSuchEndpoint, NoSuchDataset: a name is unknown.
         Refused: the parts do not fit.
     """
+    completed = complete(spec, catalog)
+    check_budget(completed, catalog.dataset(spec.dataset))
+    return completed
+
+
+def complete(spec: JobSpec, catalog: Catalog) -> JobSpec:
+    """As `admit`, but for the size of the budget."""
     endpoint = catalog.endpoint(spec.endpoint)
     dataset = catalog.dataset(spec.dataset)
     _check_needs(spec, endpoint)
@@ -35,10 +42,9 @@ def admit(spec: JobSpec, catalog: Catalog) -> JobSpec:
     _check_price(spec, catalog)
     _check_answers(spec, endpoint, dataset)
     _check_targets(spec, catalog)
-    _check_columns(spec, dataset)
+    _check_data(spec, dataset)
     task = _complete(spec.task, dataset, endpoint.kind)
     _check_after(task, endpoint)
-    _check_budget(spec, dataset)
     return spec.model_copy(update={"task": task})
 
 
@@ -222,12 +228,12 @@ def _check_template(template: str, columns: list[str], image: str) -> None:
         )
 
 
-def _check_columns(spec: JobSpec, dataset: DatasetRow) -> None:
+def _check_data(spec: JobSpec, dataset: DatasetRow) -> None:
     texts = [column for column in dataset.columns if column != dataset.image_column]
     try:
-        spec.method.check_columns(texts)
+        spec.method.check_data(texts, dataset.labels)
     except ValueError as error:
-        raise Refused("method", str(error), "unknown_slot") from None
+        raise Refused("method", str(error), "unknown_name") from None
 
 
 def _check_after(task: TaskSpec, endpoint: EndpointRow) -> None:
@@ -268,7 +274,8 @@ def _check_verbalizer(verbalizer: dict[str, str], labels: list[str]) -> None:
         )
 
 
-def _check_budget(spec: JobSpec, dataset: DatasetRow) -> None:
+def check_budget(spec: JobSpec, dataset: DatasetRow) -> None:
+    """Refused, if the budget is less than the baseline and one generation."""
     n_train, n_dev = (sum(dataset.counts[split].values()) for split in ("train", "dev"))
     baseline = n_train + n_dev
     generation = spec.method.least_queries(n_train, n_dev)

@@ -1,16 +1,20 @@
 """The engine: how SQLite is opened, how a transaction begins, how the schema is brought up."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+from jobs import schema
+from jobs.backups import copy
+
+logger = logging.getLogger(__name__)
+
 BUSY_TIMEOUT = 30_000  # milliseconds a writer waits for another one
 
 
@@ -36,12 +40,37 @@ class Database:
         return self._engine
 
     def migrate(self) -> None:
-        """Brings the schema to the newest version; does nothing where it is."""
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+        """Brings the schema to the newest version; does nothing where it is.
+
+        All versions in one transaction, so one that fails leaves the database as it was; before
+        the first a copy of an SQLite file is laid beside it, named after its revision.
+
+        Raises:
+            TooNew: the schema is of a newer Gradless.
+        """
         with self._writing.connect() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            revision = schema.revision_of(connection)
+            schema.check_known(revision)
+            if revision == schema.revisions()[0]:
+                return
+            if revision is not None:
+                self._copy_aside(revision)
+            schema.upgrade(connection)
+
+    def _copy_aside(self, revision: str) -> None:
+        if not (file := self._engine.url.database) or self._engine.dialect.name != "sqlite":
+            return
+        aside = Path(f"{file}.{revision}.bak")
+        copy(Path(file), aside)
+        logger.info("the schema is brought up from %s; a copy of it as it was: %s", revision, aside)
+
+    def is_writable(self) -> bool:
+        """Whether a transaction that writes can begin."""
+        try:
+            with self._writing.connect() as connection, connection.begin():
+                return True
+        except DBAPIError:
+            return False
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

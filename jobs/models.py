@@ -12,8 +12,8 @@ from sqlmodel import Field, SQLModel
 class Status(StrEnum):
     """queued -> running -> succeeded | failed | cancelled.
 
-    running -> queued if its runner dies, running -> paused if its endpoint does not answer;
-    paused -> running by itself after a while, or when somebody resumes it.
+    running -> queued if its runner dies, running -> paused if its endpoint does not answer, and
+    then paused -> running by itself after a while; what a person has paused waits for a person.
     """
 
     QUEUED = "queued"
@@ -112,6 +112,8 @@ class JobRow(SQLModel, table=True):
     spec: dict[str, Any] = _json()
     status: Status = Field(default=Status.QUEUED, sa_type=String, index=True)
     cancel_requested: bool = False
+    pause_requested: bool = False  # of a running job; over once it is paused
+    priority: int = 0  # the highest is taken first
     termination_reason: str | None = None
     error: dict[str, Any] | None = _json(nullable=True)
     runner: str | None = None
@@ -119,7 +121,7 @@ class JobRow(SQLModel, table=True):
     attempts: int = 0  # times claimed: the fence against a runner that lost its job
     crashes: int = 0  # runners in a row that died without recording a generation
     outages: int = 0  # pauses in a row without a recorded generation between
-    retry_at: float | None = None  # seconds since the epoch, of a paused job
+    retry_at: float | None = None  # seconds since the epoch, of a job that its endpoint paused
     rung: str | None = None  # how label scores are read off answers (registry.RUNGS)
     generation: int = 0  # the last one recorded
     queries: int = 0  # spent on train and dev
@@ -127,6 +129,7 @@ class JobRow(SQLModel, table=True):
     model_seconds: float = 0.0  # of these, waiting for the model
     baseline: dict[str, Any] | None = _json(nullable=True)
     result: dict[str, Any] | None = _json(nullable=True)
+    estimate: dict[str, Any] | None = _json(nullable=True)  # what was expected of it
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
@@ -184,7 +187,7 @@ class PromptRow(SQLModel, table=True):
     train_loss: float | None  # null: not a finite number
     dev_loss: float | None
     dev_accuracy: float
-    kind: str  # "text", "soft" or "ensemble"
+    kind: str  # as of `jobs.prompts.Kind`
     text: str | None = None  # of a text prompt, for lists that leave `content` where it is
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # prompts.dumps
     nearest_words: list[Any] | None = _json(nullable=True)  # pairs: word, cosine
@@ -237,3 +240,57 @@ class EventRow(SQLModel, table=True):
     type: str  # "status", "generation", "result" or "done"
     data: dict[str, Any] = _json()
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+
+
+class FileRow(SQLModel, table=True):
+    """A file that a dataset was made of, as OpenAI's clients have uploaded it."""
+
+    __tablename__ = "files"
+
+    dataset_id: str = Field(foreign_key="datasets.id", primary_key=True, ondelete="CASCADE")
+    filename: str
+    purpose: str
+    size: int  # bytes of `content`
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+
+
+class NameRow(SQLModel, table=True):
+    """A name that people call a prompt by, and which of its versions that is now."""
+
+    __tablename__ = "names"
+
+    name: str = Field(primary_key=True)
+    version: int
+    updated_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+
+
+class VersionRow(SQLModel, table=True):
+    """A prompt as it was when it got a name: a copy that outlives its job."""
+
+    __tablename__ = "versions"
+
+    name: str = Field(foreign_key="names.name", primary_key=True, ondelete="CASCADE")
+    version: int = Field(primary_key=True)  # counted from 1
+    job_id: str  # no key of another table: the job may be deleted
+    spec: dict[str, Any] = _json()  # the job's
+    generation: int
+    dev_loss: float | None
+    dev_accuracy: float
+    kind: str  # as in `prompts`, and so are the next two
+    text: str | None = None
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+
+
+class RepeatRow(SQLModel, table=True):
+    """What a request with an Idempotency-Key was answered, for those that repeat it."""
+
+    __tablename__ = "repeats"
+
+    key: str = Field(primary_key=True)  # hash of the caller and the key
+    digest: str  # of the request
+    holder: str  # who is at work on it: the fence against one that was taken for dead
+    at: float = Field(index=True)  # seconds since the epoch
+    status: int | None = None  # null: not answered yet
+    body: str | None = None  # JSON as it was sent

@@ -3,7 +3,7 @@
 import time
 from typing import Any, NamedTuple
 
-from sqlalchemy import or_, update
+from sqlalchemy import ColumnElement, func, or_, true, update
 from sqlmodel import Session, col, select
 
 from jobs.database import Database
@@ -17,7 +17,7 @@ from jobs.models import (
     TimingRow,
     now,
 )
-from jobs.store import Ending, end_job, status_event
+from jobs.store import Ending, end_job, pause_job, status_event
 
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 600.0  # seconds before an endpoint that was down is tried again
 STALE_AFTER = 15.0  # seconds without a heartbeat before another runner may take over
@@ -38,13 +38,15 @@ class Progress(NamedTuple):
 class JobQueue:
     """The queue is a WHERE clause; whoever holds a job is the only one who can write to it."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, most_running: int = 0) -> None:
+        """`most_running` jobs at once, whoever runs them; 0: as many as there are runners."""
+        self._database, self._most_running = database, most_running
 
     def claim(self, runner: str, *, at: float | None = None) -> JobRow | None:
-        """The oldest job that waits, or whose runner went silent; now this runner's.
+        """The first job that waits, or whose runner went silent; now this runner's.
 
-        A job waits when it is queued, or paused until an instant that has come.
+        First comes the highest priority, then the oldest. A job waits when it is queued, or
+        paused until an instant that has come; one that a person paused has no such instant.
 
         One transaction, so two runners can never hold the same job. A job that has killed
         its runner MAX_CRASHES times in a row is failed instead of being tried again.
@@ -53,13 +55,17 @@ class JobQueue:
         silent = (col(JobRow.status) == Status.RUNNING) & (col(JobRow.heartbeat) < at - STALE_AFTER)
         due = (col(JobRow.status) == Status.PAUSED) & (col(JobRow.retry_at) <= at)
         free = or_(col(JobRow.status) == Status.QUEUED, due, silent)
-        oldest = select(JobRow).where(free).order_by(col(JobRow.id)).limit(1)
+        order = col(JobRow.priority).desc(), col(JobRow.id)
+        first = select(JobRow).where(free, self._room(at)).order_by(*order).limit(1)
         with self._database.writing() as session:
-            while job := session.exec(oldest).one_or_none():
+            while job := session.exec(first).one_or_none():
                 job.crashes += job.status == Status.RUNNING
-                if job.crashes < MAX_CRASHES:
+                if _is_to_leave(job):  # which its silent runner can no longer do
+                    _requeue(session, job)
+                elif job.crashes < MAX_CRASHES:
                     return _take(session, job, runner, at)
-                end_job(session, job, _poisoned(job))
+                else:
+                    end_job(session, job, _poisoned(job))
                 session.flush()
         return None
 
@@ -72,13 +78,13 @@ class JobQueue:
                 _requeue(session, job)
 
     def beat(self, held: JobRow) -> bool:
-        """Proof of life; tells whether the job's owner wants it stopped.
+        """Proof of life; tells whether the job's owner wants it cancelled or paused.
 
         Raises:
             LostJob: another runner has taken the job over.
         """
         with self._database.writing() as session:
-            return _hold(session, held, heartbeat=time.time()).cancel_requested
+            return _is_to_leave(_hold(session, held, heartbeat=time.time()))
 
     def record_baseline(
         self,
@@ -128,7 +134,10 @@ class JobQueue:
             return Progress(saved, session.get(PromptRow, job_id)) if saved else None
 
     def hand_back(self, held: JobRow) -> None:
-        """The job waits again; the next runner goes on after the last recorded generation."""
+        """The job waits again, or is cancelled or paused if its owner wants that.
+
+        Whoever takes it next goes on after the last recorded generation.
+        """
         with self._database.writing() as session:
             _requeue(session, _hold(session, held))
 
@@ -137,8 +146,8 @@ class JobQueue:
         at = time.time() if at is None else at
         with self._database.writing() as session:
             job = _hold(session, held)
-            if job.cancel_requested:
-                return end_job(session, job, Ending(Status.CANCELLED, "cancelled"))
+            if _is_to_leave(job):
+                return _requeue(session, job)
             job.status, job.runner, job.error = Status.PAUSED, None, error
             job.retry_at = at + min(FIRST_PAUSE * 2**job.outages, LONGEST_PAUSE)
             job.outages += 1
@@ -148,6 +157,14 @@ class JobQueue:
     def finish(self, held: JobRow, ending: Ending) -> None:
         with self._database.writing() as session:
             end_job(session, _hold(session, held), ending)
+
+    def _room(self, at: float) -> ColumnElement[bool]:
+        """Whether one more may run: those whose runner went silent do not count."""
+        if not self._most_running:
+            return true()
+        alive = col(JobRow.heartbeat) >= at - STALE_AFTER
+        running = select(func.count()).where(JobRow.status == Status.RUNNING, alive)
+        return running.scalar_subquery() < self._most_running
 
 
 def _hold(session: Session, held: JobRow, **values: Any) -> JobRow:
@@ -169,6 +186,10 @@ def _hold(session: Session, held: JobRow, **values: Any) -> JobRow:
     return job
 
 
+def _is_to_leave(job: JobRow) -> bool:
+    return job.cancel_requested or job.pause_requested
+
+
 def _add_time(job: JobRow, timing: TimingRow) -> None:
     job.seconds += timing.seconds
     job.model_seconds += timing.model_seconds
@@ -187,10 +208,11 @@ def _take(session: Session, job: JobRow, runner: str, at: float) -> JobRow:
 def _requeue(session: Session, job: JobRow) -> None:
     if job.cancel_requested:
         return end_job(session, job, Ending(Status.CANCELLED, "cancelled"))
+    if job.pause_requested:
+        return pause_job(session, job)
     job.status, job.runner = Status.QUEUED, None
     session.add(job)
-    status_event(session, job.id, Status.QUEUED)
-    return None
+    return status_event(session, job.id, Status.QUEUED)
 
 
 def _poisoned(job: JobRow) -> Ending:

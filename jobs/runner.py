@@ -30,18 +30,15 @@ IDLE = 0.2  # seconds between two looks at an empty queue
 
 
 class Stopped(Exception):
-    """This runner is asked to end: the job goes back to the queue."""
-
-
-class Cancelled(Exception):
-    """The job's owner asked for it to stop."""
+    """The job is to be left: this runner is to end, or the job's owner cancels or pauses it."""
 
 
 class Runner:
     """Takes jobs to their end, one after the other."""
 
-    def __init__(self, database: Database, name: str) -> None:
-        self.queue, self.catalog = JobQueue(database), Catalog(database)
+    def __init__(self, database: Database, name: str, most_running: int = 0) -> None:
+        """It takes no job while `most_running` are under way elsewhere; 0: no limit."""
+        self.queue, self.catalog = JobQueue(database, most_running), Catalog(database)
         self.accounts, self.name = Accounts(database), name
         self.stop = threading.Event()
         self._halt: type[Exception] | None = None  # what the heartbeat found out
@@ -70,8 +67,6 @@ class Runner:
             with self._beating(job):
                 ending = self._search(job)
             self.queue.finish(job, ending)
-        except Cancelled:
-            self.queue.finish(job, Ending(Status.CANCELLED, "cancelled"))
         except Stopped:
             self.queue.hand_back(job)
         except LostJob:
@@ -152,7 +147,7 @@ class Runner:
         while not over.wait(HEARTBEAT):
             try:
                 if self.queue.beat(job):
-                    self._halt = Cancelled
+                    self._halt = Stopped
             except LostJob:
                 self._halt = LostJob
                 return

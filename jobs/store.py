@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import func
@@ -23,6 +23,7 @@ from jobs.models import (
     now,
 )
 from jobs.spec import JobSpec
+from jobs.spent import Spent, spent_on
 
 
 class NoSuchJob(LookupError):
@@ -35,6 +36,10 @@ class AlreadyEnded(Exception):
 
 class NotPaused(Exception):
     """The job is not paused."""
+
+
+class NotEnded(Exception):
+    """The job may still change, so it is not deleted."""
 
 
 class Ending(NamedTuple):
@@ -53,12 +58,22 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def enqueue(self, spec: JobSpec) -> JobRow:
-        job = JobRow(id=_new_id(), spec=spec.model_dump(mode="json"))
+    def enqueue(
+        self,
+        spec: JobSpec,
+        *,
+        priority: int = 0,
+        estimate: dict[str, Any] | None = None,
+        also: Callable[[Session, JobRow], None] = lambda session, job: None,
+    ) -> JobRow:
+        """A new job in the queue; `also` writes in the same transaction."""
+        asked = spec.model_dump(mode="json")
+        job = JobRow(id=_new_id(), spec=asked, priority=priority, estimate=estimate)
         with self._database.writing() as session:
             session.add(job)
             session.flush()
             status_event(session, job.id, Status.QUEUED)
+            also(session, job)
         return job
 
     def job(self, job_id: str) -> JobRow:
@@ -105,8 +120,25 @@ class JobStore:
                 end_job(session, job, Ending(Status.CANCELLED, "cancelled"))
             return job
 
+    def pause(self, job_id: str) -> JobRow:
+        """At once if the job waits, within seconds if it runs; it stays so until it is resumed.
+
+        Raises:
+            NoSuchJob: no job has this id.
+            AlreadyEnded: it is over.
+        """
+        with self._database.writing() as session:
+            job = get_job(session, job_id)
+            if job.status in ENDED:
+                raise AlreadyEnded(f"job {job_id} has already {job.status}")
+            if job.status == Status.RUNNING:
+                job.pause_requested = True
+            elif job.status == Status.QUEUED or job.retry_at is not None:
+                pause_job(session, job)
+            return job
+
     def resume(self, job_id: str) -> JobRow:
-        """A paused job waits in the queue again, without its pause.
+        """A paused job waits in the queue again, and one that is asked to pause goes on.
 
         Raises:
             NoSuchJob: no job has this id.
@@ -114,12 +146,38 @@ class JobStore:
         """
         with self._database.writing() as session:
             job = get_job(session, job_id)
+            if job.pause_requested:
+                job.pause_requested = False
+                return job
             if job.status != Status.PAUSED:
                 raise NotPaused(f"job {job_id} is {job.status}; only a paused job can be resumed")
             job.status, job.retry_at, job.error = Status.QUEUED, None, None
             session.add(job)
             status_event(session, job.id, Status.QUEUED)
             return job
+
+    def delete(self, job_id: str, *, force: bool = False) -> None:
+        """All rows of a job; its dataset stays. With `force` also while it waits or runs.
+
+        A runner that has it finds out at its next write, and leaves off.
+
+        Raises:
+            NoSuchJob: no job has this id.
+            NotEnded: it is not over, and `force` was not given.
+        """
+        with self._database.writing() as session:
+            job = get_job(session, job_id)
+            if job.status not in ENDED and not force:
+                raise NotEnded(
+                    f"job {job_id} is {job.status}; cancel it and await its end, or delete it with "
+                    "?force=true whatever it does"
+                )
+            session.delete(job)
+
+    def spent_on(self, endpoint: str, *, limit: int = 20) -> list[Spent]:
+        """What the latest jobs on an endpoint have spent, the newest first."""
+        with self._database.reading() as session:
+            return spent_on(session, endpoint, limit)
 
     def incumbents(self, job_ids: Sequence[str]) -> dict[str, PromptRow]:
         """The prompts of many jobs without their content, by job id."""
@@ -188,13 +246,23 @@ def get_job(session: Session, job_id: str) -> JobRow:
 def end_job(session: Session, job: JobRow, ending: Ending) -> None:
     job.status, job.termination_reason = ending.status, ending.reason
     job.error, job.result = ending.error, ending.result
-    job.runner, job.finished_at = None, now()
+    job.runner, job.pause_requested, job.finished_at = None, False, now()
     session.add(job)
     if ending.report is not None:
-        session.merge(ReportRow(job_id=job.id, body=ending.report))
+        # what was expected stands beside what was spent
+        body = {**ending.report, "estimate": job.estimate}
+        session.merge(ReportRow(job_id=job.id, body=body))
         session.add(EventRow(job_id=job.id, type="result", data={}))
     status_event(session, job.id, ending.status)
     session.add(EventRow(job_id=job.id, type="done", data={"status": ending.status}))
+
+
+def pause_job(session: Session, job: JobRow) -> None:
+    """Until somebody resumes it: there is no instant at which it would go on by itself."""
+    job.status, job.runner, job.pause_requested = Status.PAUSED, None, False
+    job.retry_at, job.error = None, None
+    session.add(job)
+    status_event(session, job.id, Status.PAUSED)
 
 
 def status_event(session: Session, job_id: str, status: Status) -> None:

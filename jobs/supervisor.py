@@ -32,9 +32,15 @@ class _Slot:
 
 
 class Supervisor:
-    """Keeps `n_runners` processes of their own working on one database."""
+    """Keeps `n_runners` processes of their own working on one database.
 
-    def __init__(self, queue: JobQueue, database_url: str, n_runners: int) -> None:
+    They begin no job while `most_running` are under way, whoever runs them; 0: no limit.
+    """
+
+    def __init__(
+        self, queue: JobQueue, database_url: str, n_runners: int, most_running: int = 0
+    ) -> None:
+        self._most_running = most_running
         self._queue, self._url, self._n_runners = queue, database_url, n_runners
         self._slots: list[_Slot] = []
         self._over = threading.Event()
@@ -83,5 +89,6 @@ class Supervisor:
     def _spawn(self) -> _Slot:
         name = f"runner-{secrets.token_hex(4)}"
         command = [sys.executable, "-m", "jobs", "--name", name, "--parent", str(os.getpid())]
+        command += ["--most-running", str(self._most_running)]
         environment = {**os.environ, **EXACT, DATABASE_VARIABLE: self._url}
         return _Slot(name, subprocess.Popen(command, cwd=ROOT, env=environment))  # noqa: S603

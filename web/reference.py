@@ -8,6 +8,7 @@ Schema = Mapping[str, Any]
 Operation = dict[str, Any]
 
 NO_LIMIT = 2**53  # a bound from here up is the database's, and tells a reader nothing
+ANY = "…"  # in place of a name, where a body has fields of any name
 TYPES = {
     "string": "text",
     "integer": "whole number",
@@ -54,7 +55,8 @@ def _body(document: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[d
     for media, body in content.items():
         place = "body" if media == "application/json" else "form"
         schema = _resolved(document, body["schema"])
-        for name, field in schema.get("properties", {}).items():
+        fields = schema.get("properties", {ANY: schema})
+        for name, field in fields.items():
             yield _parameter(document, name, place, name in schema.get("required", []), field)
 
 

@@ -11,6 +11,9 @@ POWERS = [  # capability, its name, what it means
     ("features", "Features", "the vector made of an input"),
     ("images", "Images", "an image beside the words"),
     ("visual_prompts", "Visual prompts", "vectors beside the patches of an image"),
+    ("thinking", "Thinking", "demonstrations read again and again, and what comes of them kept"),
+    ("hidden_states", "Hidden states", "what each layer reads"),
+    ("subnetworks", "Sub-networks", "fixed parts of the model, asked as the whole is"),
     ("adapter", "Adapter", "a projection of one model’s features to another’s vectors"),
 ]
 
@@ -33,4 +36,4 @@ MEASURES = {  # what the shares of a job are means of: its name in the API, in w
     "numeric": "number",
 }
 
-LABELS_ONLY = ("promptboosting",)  # methods that learn from labels; a task with a metric has none
+LABELS_ONLY = ("promptboosting", "deep-thinking")  # a task with a metric has no labels to learn

@@ -14,7 +14,7 @@ from app.errors import REFUSALS
 from app.routes.jobs import public_job
 from app.schemas import GenerationPublic
 from jobs.models import ENDED, EventRow
-from jobs.store import JobStore
+from jobs.store import JobStore, NoSuchJob
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
@@ -50,7 +50,10 @@ async def follow_job(
     """
     seen = max(after, last_event_id or 0)
     while True:  # until `done`, or until the client goes and this task is cancelled
-        over, events = await to_thread.run_sync(_events, store, job_id, seen)
+        try:
+            over, events = await to_thread.run_sync(_events, store, job_id, seen)
+        except NoSuchJob:
+            return  # deleted while it was followed
         for id_, type_, data in events:
             seen = id_
             yield ServerSentEvent(id=str(id_), event=type_, data=data)

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.deps import ServiceDep
+from app.errors import NotReady
 
 router = APIRouter(tags=["health"])
 
@@ -24,3 +25,17 @@ def health(service: ServiceDep) -> dict[str, Any]:
         "runners": runners,
         "jobs": service.store.counts(),
     }
+
+
+@router.get("/readyz", summary="Readiness: whether jobs can be taken in and worked on")
+def ready(service: ServiceDep) -> dict[str, str]:
+    """503 while the database cannot be written to, or a runner does not live."""
+    runners = service.supervisor.runners()
+    dead = service.settings.runners - sum(alive for _, _, alive in runners)
+    if not service.database.is_writable():
+        raise NotReady("the database cannot be written to: look at its disk and its lock")
+    if dead:
+        raise NotReady(
+            f"{dead} of {service.settings.runners} runners do not live; the log says why"
+        )
+    return {"status": "ready"}

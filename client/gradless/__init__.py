@@ -25,6 +25,7 @@ from gradless.errors import (
     PayloadTooLarge,
     ServiceError,
 )
+from gradless.estimate import Caution, Effect, Estimate, Range
 from gradless.job import Job
 from gradless.report import Change, Report, Scored
 from gradless.transport import __version__
@@ -56,12 +57,15 @@ __all__ = [
     "AuthenticationError",
     "BadRequest",
     "Baseline",
+    "Caution",
     "Change",
     "Client",
     "Conflict",
     "ConnectionFailed",
     "Dataset",
+    "Effect",
     "Endpoint",
+    "Estimate",
     "Failure",
     "Generation",
     "GradlessError",
@@ -81,6 +85,7 @@ __all__ = [
     "Prediction",
     "Probed",
     "Prompt",
+    "Range",
     "Report",
     "Result",
     "Scored",

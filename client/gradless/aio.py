@@ -81,6 +81,25 @@ class AsyncJob(JobView):
         self.state = await self._transport.send(calls.cancel(self.id))
         return self
 
+    async def pause(self) -> Self:
+        """As `Job.pause`."""
+        self.state = await self._transport.send(calls.pause(self.id))
+        return self
+
+    async def clone(
+        self,
+        changes: Mapping[str, Any] | None = None,
+        priority: int = 0,
+        idempotency_key: str | None = None,
+    ) -> AsyncJob:
+        """As `Job.clone`."""
+        call = calls.clone(self.id, changes or {}, priority, idempotency_key)
+        return AsyncJob(self._transport, await self._transport.send(call))
+
+    async def delete(self, force: bool = False) -> None:
+        """As `Job.delete`."""
+        await self._transport.send(calls.delete(self.id, force))
+
     async def resume(self) -> Self:
         """As `Job.resume`."""
         self.state = await self._transport.send(calls.resume(self.id))
@@ -163,21 +182,29 @@ class AsyncClient:
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         cache: str | None = None,
+        priority: int = 0,
         **settings: Any,
     ) -> AsyncJob:
         """As `Client.tune`."""
         options = {"seed": seed, "name": name, "metadata": metadata, "cache": cache}
         return await self.submit(
-            calls.job_spec(dataset, endpoint, method, settings, budget, task, baseline, **options)
+            calls.job_spec(dataset, endpoint, method, settings, budget, task, baseline, **options),
+            priority,
         )
 
-    async def submit(self, spec: Mapping[str, Any]) -> AsyncJob:
+    async def submit(
+        self, spec: Mapping[str, Any], priority: int = 0, idempotency_key: str | None = None
+    ) -> AsyncJob:
         """As `Client.submit`."""
-        dataset = spec.get("dataset")
-        if calls.is_upload(dataset):
-            dataset = await self.upload(dataset)
-        state = await self._transport.send(calls.submit(spec, dataset))
-        return AsyncJob(self._transport, state)
+        call = calls.submit(spec, await self._uploaded(spec), priority, idempotency_key)
+        return AsyncJob(self._transport, await self._transport.send(call))
+
+    async def estimate(
+        self, spec: Mapping[str, Any], points: float | None = None
+    ) -> types.Estimate:
+        """As `Client.estimate`."""
+        call = calls.estimate(spec, await self._uploaded(spec), points)
+        return await self._transport.send(call)
 
     async def job(self, job_id: str) -> AsyncJob:
         """As `Client.job`."""
@@ -234,3 +261,7 @@ class AsyncClient:
     async def health(self) -> types.Health:
         """As `Client.health`."""
         return await self._transport.send(calls.health())
+
+    async def _uploaded(self, spec: Mapping[str, Any]) -> Any:
+        dataset = spec.get("dataset")
+        return await self.upload(dataset) if calls.is_upload(dataset) else dataset

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypedDict, TypeGuard, TypeVar
+from typing import Any, TypedDict, TypeGuard, TypeVar
 from urllib.parse import quote
 
 from gradless import types
+from gradless.call import Call as Call
+from gradless.call import Listing as Listing
 from gradless.images import Input, sendable
 from gradless.report import Report
 
-T = TypeVar("T")
 R = TypeVar("R", bound=types.Record)
 
 Rows = Sequence[Mapping[str, Any]]
@@ -45,48 +45,6 @@ class UploadOptions(TypedDict, total=False):
     split_column: str
     shots: int  # rows per label; with targets: in all
     seed: int
-
-
-@dataclass(frozen=True)
-class Call(Generic[T]):
-    """One request, and how its answer is read."""
-
-    method: str
-    path: str
-    parse: Callable[[bytes], T]
-    params: Mapping[str, Any] = field(default_factory=dict)
-    json: Any = None
-    data: Mapping[str, str] | None = None
-    files: Mapping[str, tuple[str, bytes]] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def options(self) -> dict[str, Any]:
-        """What httpx's `request` and `stream` take."""
-        known = {key: value for key, value in self.params.items() if value is not None}
-        return {
-            "method": self.method,
-            "url": self.path,
-            "params": known,
-            "json": self.json,
-            "data": self.data,
-            "files": self.files,
-            "headers": dict(self.headers),
-        }
-
-
-@dataclass(frozen=True)
-class Listing(Generic[T]):
-    """A list of the service, page by page; `cursor` names the field that `after` counts in."""
-
-    call: Call[types.Page[T]]
-    cursor: str = "id"
-
-    def after(self, page: types.Page[T]) -> Listing[T] | None:
-        """Ask for the page after this one, or None if there is none."""
-        if not (page.has_more and page.data):
-            return None
-        last = getattr(page.data[-1], self.cursor)
-        return replace(self, call=replace(self.call, params={**self.call.params, "after": last}))
 
 
 def health() -> Call[types.Health]:
@@ -184,11 +142,20 @@ def job_spec(
     return {key: value for key, value in spec.items() if value is not None}
 
 
-def submit(spec: Mapping[str, Any], dataset: Any) -> Call[types.JobState]:
+def submit(
+    spec: Mapping[str, Any], dataset: Any, priority: int = 0, key: str | None = None
+) -> Call[types.JobState]:
     """Start a job; `dataset` takes the place of the spec's own, which may have been a file."""
-    known = dataset.id if isinstance(dataset, types.Dataset) else dataset
-    body = {**spec, "dataset": known} if known is not None else dict(spec)
-    return Call("POST", "/api/jobs", types.JobState.model_validate_json, json=body)
+    read, body = types.JobState.model_validate_json, _with_dataset(spec, dataset)
+    how = _once(key) | {"params": {"priority": priority or None}}
+    return Call("POST", "/api/jobs", read, json=body, **how)
+
+
+def estimate(
+    spec: Mapping[str, Any], dataset: Any, points: float | None = None
+) -> Call[types.Estimate]:
+    read, body = types.Estimate.model_validate_json, _with_dataset(spec, dataset)
+    return Call("POST", "/api/jobs/estimate", read, {"points": points}, json=body)
 
 
 def jobs(status: str | None, page_size: int) -> Listing[types.JobState]:
@@ -204,9 +171,27 @@ def cancel(job_id: str) -> Call[types.JobState]:
     return Call("POST", path, types.JobState.model_validate_json)
 
 
+def pause(job_id: str) -> Call[types.JobState]:
+    path = f"/api/jobs/{_part(job_id)}/pause"
+    return Call("POST", path, types.JobState.model_validate_json)
+
+
 def resume(job_id: str) -> Call[types.JobState]:
     path = f"/api/jobs/{_part(job_id)}/resume"
     return Call("POST", path, types.JobState.model_validate_json)
+
+
+def clone(
+    job_id: str, changes: Mapping[str, Any], priority: int = 0, key: str | None = None
+) -> Call[types.JobState]:
+    path, read = f"/api/jobs/{_part(job_id)}/clone", types.JobState.model_validate_json
+    how = _once(key) | {"params": {"priority": priority or None}}
+    return Call("POST", path, read, json=dict(changes), **how)
+
+
+def delete(job_id: str, force: bool) -> Call[None]:
+    params = {"force": "true" if force else None}
+    return Call("DELETE", f"/api/jobs/{_part(job_id)}", lambda answer: None, params)
 
 
 def generations(job_id: str, after: int) -> Listing[types.Generation]:
@@ -265,6 +250,16 @@ def figure(job_id: str, name: str, theme: str) -> Call[dict[str, Any]]:
 def _listing(path: str, item: type[R], cursor: str = "id", **params: Any) -> Listing[R]:
     read = types.Page[item].model_validate_json  # type: ignore[valid-type]
     return Listing(Call("GET", path, read, params=params), cursor)
+
+
+def _with_dataset(spec: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+    known = dataset.id if isinstance(dataset, types.Dataset) else dataset
+    return {**spec, "dataset": known} if known is not None else dict(spec)
+
+
+def _once(key: str | None) -> dict[str, Any]:
+    """Send the key of a request that may be repeated without doing its work twice."""
+    return {} if key is None else {"headers": {"Idempotency-Key": key}}
 
 
 def _part(value: str) -> str:

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gradless import calls, cli_endpoints, options, output, serve
+from gradless import calls, cli_endpoints, cli_jobs, options, output, serve
+from gradless.cli_jobs import JobId, Priority
 from gradless.client import Client
 from gradless.errors import JobFailed, NotFound
 from gradless.images import is_file
@@ -21,8 +22,6 @@ from gradless.transport import __version__
 INPUTS_PER_REQUEST = 100
 IMAGES_PER_REQUEST = 8  # they are larger, and a request has a limit
 INTERRUPTED = 130  # as shells count: 128 + SIGINT
-
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, such as job_01…")]
 
 app = typer.Typer(
     help="Tune prompts for models you can only call. A key, if one is needed: GRADLESS_API_KEY.",
@@ -76,9 +75,11 @@ def tune(
     cache: Annotated[str | None, typer.Option(help="Of an API: read, refresh or off.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes the run repeatable.")] = None,
     name: Annotated[str | None, typer.Option(help="A name to show.")] = None,
+    priority: Priority = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="name=value; repeat.")] = None,
     spec: Annotated[Path | None, typer.Option(help="A job's spec in JSON; options win.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only tell what it takes.")] = False,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -90,6 +91,7 @@ def tune(
       gradless tune --dataset reviews.csv --baseline "Sentiment:" --set intrinsic_dim=200
       gradless tune --endpoint hosted --budget 5000 --max-cost 1.50
       gradless tune --spec job.json --detach
+      gradless tune --budget 20000 --estimate
     """
     _tune(locals())
 
@@ -131,18 +133,6 @@ def watch(
     """
     with session(url) as client:
         _follow(client, client.job(job), as_json, timeout)
-
-
-@app.command()
-def resume(job: JobId, as_json: AsJson = False, url: Url = None) -> None:
-    """Try a job again at once that is paused because its endpoint did not answer.
-
-    \b
-    Example:
-      gradless resume job_01
-    """
-    with session(url) as client:
-        _started(client, client.job(job).resume(), as_json)
 
 
 @app.command()
@@ -191,25 +181,22 @@ def export(
         output.say(str(client.job(job).save_prompt(path, format)))
 
 
+for command in (cli_jobs.pause, cli_jobs.resume, cli_jobs.clone, cli_jobs.delete):
+    app.command()(command)
 app.command("endpoints")(cli_endpoints.endpoints)
 app.add_typer(cli_endpoints.app, name="endpoint")
 
 
 def _tune(given: dict[str, Any]) -> None:
     with session(given["url"]) as client:
-        job = client.submit(_spec(given))
+        if given["estimate"]:
+            return cli_jobs.expected(client.estimate(_spec(given)), given["as_json"])
+        job = client.submit(_spec(given), given["priority"] or 0)
         if given["detach"]:
-            _started(client, job, given["as_json"])
+            cli_jobs.started(client, job, given["as_json"])
         else:
             _follow(client, job, given["as_json"])
-
-
-def _started(client: Client, job: Job, as_json: bool) -> None:
-    if as_json:
-        output.as_json(job.state)
-    else:
-        output.say(f"{job.id} {job.status}; watch it with `gradless watch {job.id}`")
-        output.say(_dashboard(client, job))
+        return None
 
 
 def _predict(job: Job, inputs: Sequence[str], as_json: bool) -> None:

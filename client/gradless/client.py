@@ -69,6 +69,7 @@ class Client:
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         cache: str | None = None,
+        priority: int = 0,
         **settings: Any,
     ) -> Job:
         """Start a tuning job and return it at once; `.wait()` follows it.
@@ -77,7 +78,8 @@ class Client:
         own prompt, to be beaten; `settings` are the method's own (see `methods()`). `budget` is the
         most queries, or walls by name: queries, seconds and, of an API, tokens and cost (in the
         currency of its prices). `cache` is for APIs: "read" pays no request twice, "refresh" asks
-        anew and remembers, "off" does neither.
+        anew and remembers, "off" does neither. Of the jobs that wait, the one with the highest
+        `priority` (-100 to 100) is taken first.
 
         Example:
             client.tune("reviews.csv", baseline="Sentiment:", budget=20_000, preset="fast").wait()
@@ -85,15 +87,34 @@ class Client:
         """
         options = {"seed": seed, "name": name, "metadata": metadata, "cache": cache}
         return self.submit(
-            calls.job_spec(dataset, endpoint, method, settings, budget, task, baseline, **options)
+            calls.job_spec(dataset, endpoint, method, settings, budget, task, baseline, **options),
+            priority,
         )
 
-    def submit(self, spec: Mapping[str, Any]) -> Job:
-        """Start a job from a whole spec (the body of POST /api/jobs); a file is uploaded."""
-        dataset = spec.get("dataset")
-        if calls.is_upload(dataset):
-            dataset = self.upload(dataset)
-        return Job(self._transport, self._transport.send(calls.submit(spec, dataset)))
+    def submit(
+        self, spec: Mapping[str, Any], priority: int = 0, idempotency_key: str | None = None
+    ) -> Job:
+        """Start a job from a whole spec (the body of POST /api/jobs); a file is uploaded.
+
+        With an `idempotency_key` of your own, the same call may be made again within 24 hours when
+        nobody knows what has become of the first one: it returns the first one's job.
+        """
+        dataset = self._uploaded(spec)
+        call = calls.submit(spec, dataset, priority, idempotency_key)
+        return Job(self._transport, self._transport.send(call))
+
+    def estimate(self, spec: Mapping[str, Any], points: float | None = None) -> types.Estimate:
+        """Tell what a job would take, without starting it; a file is uploaded.
+
+        `points` of accuracy, in hundredths, are the effect you want to see: a warning says if the
+        dev or test split is too small for it.
+
+        Example:
+            spec = {"dataset": "tickets", "endpoint": "minilm", "method": "bbt"}
+            expected = client.estimate({**spec, "budget": {"queries": 20_000}}, points=5)
+            print(expected.queries.ceiling, *expected.warnings, sep="\n")
+        """
+        return self._transport.send(calls.estimate(spec, self._uploaded(spec), points))
 
     def job(self, job_id: str) -> Job:
         """Return a job by its id; NotFound if there is none."""
@@ -189,3 +210,8 @@ class Client:
     def health(self) -> types.Health:
         """Return the service's version, runners and queue."""
         return self._transport.send(calls.health())
+
+    def _uploaded(self, spec: Mapping[str, Any]) -> Any:
+        """Send the spec's dataset if it is a file or rows; else it is as it was."""
+        dataset = spec.get("dataset")
+        return self.upload(dataset) if calls.is_upload(dataset) else dataset

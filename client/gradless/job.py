@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -103,8 +103,44 @@ class Job(JobView):
         self.state = self._transport.send(calls.cancel(self.id))
         return self
 
+    def pause(self) -> Self:
+        """Pause until `resume()`: within seconds if it runs. Conflict if it has already ended.
+
+        What was found is kept, and served; `wait()` goes on waiting.
+
+        Example:
+            job.pause()
+            job.resume().wait()
+        """
+        self.state = self._transport.send(calls.pause(self.id))
+        return self
+
+    def clone(
+        self,
+        changes: Mapping[str, Any] | None = None,
+        priority: int = 0,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Start another job with this one's spec, or with `changes` merged into it.
+
+        None takes a field back to its default; another method or preset brings its own settings.
+
+        Example:
+            others = [job.clone({"seed": seed}) for seed in (1, 2, 3)]
+            longer = job.clone({"budget": {"queries": 200_000}, "name": None})
+        """
+        call = calls.clone(self.id, changes or {}, priority, idempotency_key)
+        return Job(self._transport, self._transport.send(call))
+
+    def delete(self, force: bool = False) -> None:
+        """Delete the job with its prompt, report and history; its dataset stays.
+
+        Conflict while it waits or runs, unless `force` is given.
+        """
+        self._transport.send(calls.delete(self.id, force))
+
     def resume(self) -> Self:
-        """Try a paused job again at once, not only at `retry_at`; Conflict if it is not paused.
+        """Let a paused job go on at once, not only at `retry_at`; Conflict if it is not paused.
 
         Example:
             if job.refresh().status == "paused":

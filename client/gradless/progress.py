@@ -106,5 +106,5 @@ def detail(state: types.JobState) -> str:
 def pause(state: types.JobState) -> str:
     """Tell why a job is paused and when it goes on."""
     until = f"until {clock(state.retry_at)}" if state.retry_at else "until it is resumed"
-    reason = state.error.message if state.error else "the service gave no reason"
+    reason = state.error.message if state.error else "somebody paused it"
     return f"{until}: {printable(reason)}"

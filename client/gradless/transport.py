@@ -77,7 +77,8 @@ class Retry:
 
     def __init__(self, call: Call[Any], address: Address) -> None:
         self._address = address
-        self._left = RETRIES if call.method == "GET" else 0
+        may_repeat = call.method == "GET" or "Idempotency-Key" in call.headers
+        self._left = RETRIES if may_repeat else 0
         self._delay = FIRST_DELAY
 
     def after_answer(self, response: httpx.Response) -> float | None:

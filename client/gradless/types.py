@@ -4,32 +4,21 @@ Every record keeps fields unknown to this version, so that an older client reads
 Losses are in nats, accuracies in 0..1, times in seconds; a number that nobody knows is None.
 """
 
+# ruff: noqa: RUF012 - pydantic copies defaults, and ruff does not see that Record is its own
+
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
+
+from gradless.estimate import Estimate as Estimate
+from gradless.record import Record as Record
 
 T = TypeVar("T")
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
-
-
-class Record(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, told: Any) -> Any:
-        """Take the default where the service says null, be it None or an empty list."""
-        if not isinstance(told, dict):
-            return told
-        return {
-            key: value
-            for key, value in told.items()
-            if value is not None or key not in cls.model_fields
-        }
 
 
 class Page(Record, Generic[T]):
@@ -236,6 +225,8 @@ class JobState(Record):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     runner: str | None = None
+    priority: int = 0
+    estimate: Estimate | None = None
     progress: JobProgress = JobProgress()
     usage: Usage = Usage()
     scores: Scores | None = None
@@ -285,6 +276,7 @@ class Prompt(Record):
     model: str | None = None
     position: str | None = None  # where the prompt stands, in words
     members: list[dict[str, Any]] | None = None  # of an ensemble: template, words, weight
+    thinking: dict[str, Any] | None = None  # demonstrations, passes, step_size, momentum
 
 
 class Prediction(Record):

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from gradless import cli, serve
 
-COMMANDS = ["serve", "tune", "jobs", "watch", "resume", "predict", "export", "endpoints"]
+COMMANDS = ["serve", "tune", "jobs", "watch", "pause", "resume", "clone", "delete", "predict"]
+COMMANDS += ["export", "endpoints"]
 CLIENT = Path(__file__).parent.parent
 
 

@@ -3,7 +3,8 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import jobs.models  # noqa: F401  registers the tables
+import jobs.models
+import jobs.webhook_rows  # noqa: F401  both register tables
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)

@@ -284,6 +284,6 @@ QUESTIONS = [
         ["'colors'", "job_", "cancel"],
     ),
     Bad("to resume what is not paused", post("/api/jobs/{job}/resume"), 409, None, ["is queued"]),
-    Bad("to delete a job", delete("/api/jobs/{job}"), 405, None, ["DELETE", "GET"]),
+    Bad("to delete a report", delete("/api/jobs/{job}/report"), 405, None, ["DELETE", "GET"]),
     Bad("a static file that is none", get("/static/%2e%2e/%2e%2e/app/main.py"), 404, None, []),
 ]

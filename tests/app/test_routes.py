@@ -9,6 +9,8 @@ from tests.servers import Service, spec
 LONG = spec(generations=50_000, name="long")
 ROUTES = [
     ("GET", "/healthz", 200),
+    ("GET", "/readyz", 200),
+    ("GET", "/metrics", 200),
     ("GET", "/api/methods", 200),
     ("GET", "/api/metrics", 200),
     ("GET", "/api/backends", 200),
@@ -24,8 +26,12 @@ ROUTES = [
     ("GET", "/api/datasets/{dataset_id}/images/{name}", 404),  # it has none
     ("DELETE", "/api/datasets/{dataset_id}", 204),
     ("POST", "/api/jobs", 202),
+    ("POST", "/api/jobs/estimate", 200),
     ("GET", "/api/jobs", 200),
     ("GET", "/api/jobs/{job_id}", 200),
+    ("DELETE", "/api/jobs/{job_id}", 204),
+    ("POST", "/api/jobs/{job_id}/clone", 202),
+    ("POST", "/api/jobs/{job_id}/pause", 409),  # the job has ended
     ("POST", "/api/jobs/{job_id}/cancel", 409),  # the job has ended
     ("POST", "/api/jobs/{job_id}/resume", 409),  # it is not paused
     ("GET", "/api/jobs/{job_id}/generations", 200),
@@ -35,6 +41,36 @@ ROUTES = [
     ("POST", "/api/jobs/{job_id}/predict", 200),
     ("GET", "/api/jobs/{job_id}/report", 200),
     ("GET", "/api/jobs/{job_id}/figures/{name}", 200),
+    ("GET", "/api/jobs/{job_id}/archive", 200),
+    ("POST", "/api/jobs/archive", 422),  # an empty file
+    ("POST", "/api/webhooks", 201),
+    ("GET", "/api/webhooks", 200),
+    ("GET", "/api/webhooks/{webhook_id}", 200),
+    ("GET", "/api/webhooks/{webhook_id}/deliveries", 200),
+    ("DELETE", "/api/webhooks/{webhook_id}", 204),
+    ("POST", "/api/prompts", 404),  # the job of its example is nobody's
+    ("GET", "/api/prompts", 200),
+    ("GET", "/api/prompts/{name}", 404),  # no prompt has been promoted
+    ("GET", "/api/prompts/{name}/versions", 404),
+    ("POST", "/api/prompts/{name}/rollback", 404),
+    ("GET", "/api/prompts/{name}/diff", 422),  # of which versions?
+    ("POST", "/v1/files", 200),
+    ("GET", "/v1/files", 200),
+    ("GET", "/v1/files/{file_id}", 404),  # there is none of that id
+    ("GET", "/v1/files/{file_id}/content", 404),
+    ("DELETE", "/v1/files/{file_id}", 404),
+    ("POST", "/v1/fine_tuning/jobs", 200),
+    ("GET", "/v1/fine_tuning/jobs", 200),
+    ("GET", "/v1/fine_tuning/jobs/{job_id}", 200),
+    ("POST", "/v1/fine_tuning/jobs/{job_id}/cancel", 409),  # the job has ended
+    ("POST", "/v1/fine_tuning/jobs/{job_id}/pause", 409),
+    ("POST", "/v1/fine_tuning/jobs/{job_id}/resume", 409),  # it is not paused
+    ("GET", "/v1/fine_tuning/jobs/{job_id}/events", 200),
+    ("GET", "/v1/fine_tuning/jobs/{job_id}/checkpoints", 200),
+    ("GET", "/v1/models", 200),
+    ("GET", "/v1/models/{model}", 200),
+    ("POST", "/v1/chat/completions", 404),  # the model of its example is nobody's
+    ("POST", "/v1/completions", 404),
 ]
 
 
@@ -87,23 +123,32 @@ def test_route_answers_to_its_own_example(
     finished: dict[str, Any],
 ) -> None:
     names = {"job_id": finished["id"], "dataset_id": "colors", "endpoint_id": "minilm"}
-    if verb == "DELETE":
-        names |= forgettable(tuning)
+    names |= {"file_id": "file-none", "model": "minilm"}
+    if verb == "DELETE" or "{webhook_id}" in path:
+        names |= forgettable(tuning, path)
     address = path.format(name="loss", **names)
     answer = tuning.http.request(verb, address, **request_of(example(schema, verb, path)))
     assert answer.status_code == status, answer.text
     assert answer.headers["x-request-id"].startswith("req_")
-    if (verb, path) == ("POST", "/api/jobs"):  # forty thousand queries: not now
+    submitted = (verb, status) == ("POST", 202) or (verb, path) == ("POST", "/v1/fine_tuning/jobs")
+    if submitted:  # some ten thousand queries: not now
         assert tuning.http.post(f"/api/jobs/{answer.json()['id']}/cancel").status_code == 200
     if status == 201:
         assert tuning.http.delete(f"{address}/{answer.json()['id']}").status_code == 204
 
 
-def forgettable(service: Service) -> dict[str, str]:
+def forgettable(service: Service, path: str) -> dict[str, str]:
+    """What the path names, made for this."""
+    if "{job_id}" in path:
+        return {"job_id": service.ended(service.submit(spec(generations=1)))["id"]}
+    if "{dataset_id}" in path:
+        return {"dataset_id": service.upload(name="brief")["id"]}
+    if "{webhook_id}" in path:
+        body = {"url": "http://127.0.0.1:9/hook", "events": ["job.failed"]}
+        return {"webhook_id": service.http.post("/api/webhooks", json=body).json()["id"]}
     body = {"id": "brief", "kind": "encoder", "model": "minilm"}
     assert service.http.post("/api/endpoints", json=body).status_code == 201
-    service.upload(name="brief")
-    return {"dataset_id": "brief", "endpoint_id": "brief"}
+    return {"endpoint_id": "brief"}
 
 
 @pytest.mark.parametrize(("verb", "path"), [(verb, path) for verb, path, _ in ROUTES])

@@ -146,7 +146,7 @@ def test_a_setting_that_names_a_column_there_is_not(catalog):
     method = {"name": "promptboosting", "templates": ["{text} {body}"]}
     with pytest.raises(Refused, match=r"no column for \{body\}") as refusal:
         admit(spec(method=method), catalog)
-    assert (refusal.value.param, refusal.value.code) == ("method", "unknown_slot")
+    assert (refusal.value.param, refusal.value.code) == ("method", "unknown_name")
 
 
 def test_the_smallest_budget_is_one_generation(catalog):

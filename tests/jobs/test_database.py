@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
-import jobs.models  # noqa: F401  registers the tables
+import jobs.models
+import jobs.webhook_rows  # noqa: F401  and these
 from jobs.database import BUSY_TIMEOUT, Database
 from jobs.models import CheckpointRow, JobRow, Status, now
 from tests.conftest import eventually

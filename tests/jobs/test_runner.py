@@ -251,7 +251,7 @@ def test_a_job_lost_unnoticed_is_left_alone(why, bench, store, queue, enqueue, m
         if why == "stop":
             runner.stop.set()
         elif why == "cancel":
-            runner._halt = jobs.runner.Cancelled
+            runner._halt = jobs.runner.Stopped
         else:
             raise BackendUnavailable("down")
 

@@ -124,7 +124,7 @@ def test_finishing_writes_the_report_and_the_events(store, queue, enqueue):
     ended = store.job(job.id)
     assert (ended.status, ended.termination_reason) == (Status.SUCCEEDED, "budget_spent")
     assert (ended.result, ended.runner, ended.error) == ({"outcome": "improved"}, None, None)
-    assert store.report(job.id).body == {"outcome": "improved"}
+    assert store.report(job.id).body == {"outcome": "improved", "estimate": None}
     assert types(store, job.id) == ["status", "status", "result", "status", "done"]
     assert [e.data.get("status") for e in store.events(job.id)] == [
         "queued",

@@ -1,0 +1,23 @@
+"""What Prometheus reads."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from app.deps import ServiceDep
+from app.exposition import CONTENT_TYPE
+from jobs.census import census
+
+router = APIRouter(tags=["health"])
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+def read_metrics(service: ServiceDep) -> Response:
+    """Needs the key, where there is one: a scraper sends it as a bearer token."""
+    alive = sum(alive for _, _, alive in service.supervisor.runners())
+    text = service.metrics.text(census(service.database), alive)
+    return Response(text, media_type=CONTENT_TYPE)
