@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Tunes prompts for models that can only be called.",
         lifespan=lifespan,
         middleware=[
-            Middleware(Gate, settings=settings, observe=service.metrics.durations.observe),
+            Middleware(Gate, settings=settings, observe=service.metrics.observe),
             Middleware(Idempotency, database=service.database),
         ],
         docs_url=None,  # FastAPI's own page loads from a CDN; ours is web/reference.py
