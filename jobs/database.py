@@ -15,6 +15,7 @@ from jobs.backups import copy
 
 logger = logging.getLogger(__name__)
 
+CONNECTIONS = 40  # kept open: as many as the service has threads for requests
 BUSY_TIMEOUT = 30_000  # milliseconds a writer waits for another one
 
 
@@ -28,7 +29,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._engine = create_engine(url)
+        self._engine = create_engine(url, pool_size=CONNECTIONS)
         self._writing = self._engine
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _tune)
