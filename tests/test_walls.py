@@ -95,12 +95,13 @@ def spent(row: dict[str, Any]) -> dict[str, int]:
     return {"tokens": read + written, "cost": row["cost"] + row["aside_cost"]}
 
 
-def kill_runner(service: Service, server: Faulty) -> None:
-    """`kill -9` while so many requests are on their way; returns when it is gone."""
+def kill_runner(service: Service, server: Faulty, job_id: str, attempt: int) -> None:
+    """`kill -9` while so many requests are on their way; returns when it and they are gone."""
+    eventually(lambda: service.row(job_id)["attempts"] == attempt, 60)
     runner = psutil.Process(service.runner()["pid"])
     eventually(lambda: server.counters.in_flight >= AT_ONCE, 120)
     runner.kill()
-    eventually(lambda: service.runner()["pid"] != runner.pid, 60)
+    eventually(lambda: not server.counters.in_flight, 60)  # or the next would be counted by them
 
 
 @pytest.mark.slow
@@ -108,8 +109,8 @@ def test_no_wall_is_passed_though_the_runner_is_killed(service: Service, server:
     job_id = service.submit(JOB)
     watch = Watch(service, server, job_id)
     with watch.looking():
-        for _ in range(KILLS):
-            kill_runner(service, server)
+        for number in range(KILLS):
+            kill_runner(service, server, job_id, number + 1)
         job = service.ended(job_id, 300)
     assert server.counters.most_in_flight >= AT_ONCE
     assert service.row(job_id)["attempts"] == KILLS + 1

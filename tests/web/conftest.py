@@ -47,7 +47,7 @@ class WithPolicy:
 @contextlib.contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     config = uvicorn.Config(
-        app, port=0, log_level="warning", ws="none", lifespan="off", timeout_graceful_shutdown=1
+        app, port=0, log_level="warning", ws="none", lifespan="on", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     started = threading.Event()
@@ -98,7 +98,8 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The real service, a process of its own, with one runner."""
-    with contextlib.closing(Service(tmp_path_factory.mktemp("real"))) as service:
+    settings = {"threads": "1"}  # the browser beside it wants the other core
+    with contextlib.closing(Service(tmp_path_factory.mktemp("real"), settings)) as service:
         yield service.start()
 
 

@@ -78,7 +78,7 @@ def test_a_prompt_is_tuned_for_images(
     page.get_by_label("Preset").select_option("fast")
     page.get_by_label("Budget (queries)").fill(str(QUERIES))
     page.get_by_role("button", name="Start job").click()
-    page.wait_for_url("**/jobs/job_*")
+    page.wait_for_url("**/jobs/job_*", wait_until="commit")
     expect(page.locator("#status")).to_have_text("succeeded", timeout=LATER)
     report = real.get(page.url.replace("/jobs/", "/api/jobs/") + "/report")
     kept = len(report.get("kept", []))
