@@ -11,6 +11,7 @@ from backends.registry import Capability
 from jobs import demonstrations, verbalizers
 from jobs.meter import Meter
 from jobs.methods.base import Plan, Problem
+from jobs.methods.bbtv2 import BBTv2
 from jobs.methods.layerwise import LayerwiseMethod
 from jobs.objective import Objective
 from jobs.prompts import LabelWords, SoftPrompt
@@ -53,15 +54,7 @@ class BBTRGB(LayerwiseMethod):
     )
     citation: ClassVar = "Sun et al. 2024, arXiv:2305.08088"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {
-            "intrinsic_dim": 32,
-            "n_prompt_tokens": 5,
-            "population_size": 12,
-            "step_size": "tpa",
-            "covariance": "diagonal",
-            "keep": "latest",
-            "n_demonstrations": 0,
-        },
+        "fast": {**BBTv2.presets["fast"], "n_demonstrations": 0},
         "paper": {},
     }
 

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from backends.base import TakesSoftPrompts
 from jobs.methods.base import Method
+from jobs.methods.starts import started
 from jobs.objective import LossName
 from jobs.spaces import ProjectionKind
 from optimizers.cma import cma_es
@@ -65,11 +66,5 @@ class CMAMethod(Method):
         )
 
     def start(self, backend: TakesSoftPrompts, text: str) -> NDArray[np.float32]:
-        """p0, shape (n_prompt_tokens, hidden): zeros, or the text's embeddings.
-
-        Unlike the paper, a text of another length is repeated or cut to `n_prompt_tokens`.
-        """
-        words = backend.embed(text) if text.strip() else None
-        if words is None or len(words) == 0:
-            return np.zeros((self.n_prompt_tokens, backend.prompt_shape[1]), dtype=np.float32)
-        return words[np.arange(self.n_prompt_tokens) % len(words)].astype(np.float32)
+        """p0, shape (n_prompt_tokens, hidden): as `started` has it."""
+        return started(backend, text, self.n_prompt_tokens)

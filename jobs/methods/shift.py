@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from backends.base import BackendRefused, TakesSoftPrompts
@@ -14,6 +13,7 @@ from backends.registry import Capability
 from jobs.meter import Meter
 from jobs.methods.base import Method, Plan, Problem
 from jobs.methods.measured import MEASURED, paid, spreads
+from jobs.methods.starts import started
 from jobs.objective import LossName
 from jobs.search import Search, Searching
 from jobs.shift import SharedShift
@@ -84,7 +84,9 @@ class ShiftMethod(Method):
         return replace(search, optimizer=replace(search.optimizer, horizon=horizon))  # type: ignore[type-var]
 
     def plan(self, problem: Problem) -> Plan:
-        start = self._start(problem)
+        backend: Any = problem.backend
+        assert isinstance(backend, TakesSoftPrompts)  # the job was admitted for it
+        start = started(backend, self.initial_text, self.n_prompt_tokens)
         found = spreads(problem, start, min(len(problem.split.train), MEASURED))
         n_layers = (len(found) + 1) // 2 if self.n_layers is None else self.n_layers
         if not 1 <= n_layers <= len(found):
@@ -103,12 +105,3 @@ class ShiftMethod(Method):
             learning_rate=self.learning_rate,
         )
         return Plan(optimizer, SharedShift(start, tuple(found[:n_layers])), self.loss)
-
-    def _start(self, problem: Problem) -> NDArray[np.float32]:
-        """p0, shape (n_prompt_tokens, hidden); a text of another length is repeated or cut."""
-        backend: Any = problem.backend
-        assert isinstance(backend, TakesSoftPrompts)  # the job was admitted for it
-        words = backend.embed(self.initial_text) if self.initial_text.strip() else None
-        if words is None or len(words) == 0:
-            return np.zeros((self.n_prompt_tokens, backend.prompt_shape[1]), dtype=np.float32)
-        return words[np.arange(self.n_prompt_tokens) % len(words)].astype(np.float32)

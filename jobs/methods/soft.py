@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from backends.base import BackendRefused, TakesSoftPrompts, TakesVisualPrompts
 from backends.registry import Capability
 from jobs.methods.base import Method, Problem
+from jobs.methods.starts import started
 from jobs.objective import LossName
 from jobs.spaces import Shifts, Side, TwoSided, patch_scale
 
@@ -74,10 +75,7 @@ class SoftMethod(Method):
         backend: Any = problem.backend
         assert isinstance(backend, TakesSoftPrompts)  # the job was admitted for it
         text = self.initial_text.strip() or problem.baseline.strip()
-        words = backend.embed(text) if text else np.empty((0, backend.prompt_shape[1]))
-        start = np.zeros((self.n_prompt_tokens, backend.prompt_shape[1]), dtype=np.float32)
-        if len(words):
-            start = words[np.arange(self.n_prompt_tokens) % len(words)].astype(np.float32)
+        start = started(backend, text, self.n_prompt_tokens)
         return Side(start, self.alpha * backend.embedding_std)
 
     def _visual(self, problem: Problem) -> Side | None:

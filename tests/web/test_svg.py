@@ -79,7 +79,9 @@ def test_all_the_same_and_never_finite(job: samples.Object) -> None:
         history = [samples.generation(n) for n in range(1, 9)]
         for each in history:
             each |= dict.fromkeys(("train_loss", "dev_loss", "incumbent_dev_loss"), loss)
-        read(drawn(loss_figure({**job, "baseline": None}, history), "flat"))
+        svg = drawn(loss_figure({**job, "baseline": None}, history), "flat")
+        assert "Queries spent" in texts(read(svg))
+        assert "nan" not in svg and "inf" not in svg
 
 
 def test_words_are_words() -> None:
