@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from app.deps import ServiceDep
+from app.deps import WholeDep
 from app.exposition import CONTENT_TYPE
 from jobs.census import census
 
@@ -16,8 +16,8 @@ router = APIRouter(tags=["health"])
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-def read_metrics(service: ServiceDep) -> Response:
-    """Needs the key, where there is one: a scraper sends it as a bearer token."""
+def read_metrics(service: WholeDep) -> Response:
+    """Needs the service's own key, where there is one: a scraper sends it as a bearer token."""
     alive = sum(alive for _, _, alive in service.supervisor.runners())
     text = service.metrics.text(census(service.database), alive)
     return Response(text, media_type=CONTENT_TYPE)

@@ -10,7 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import SQLModel
 
-import jobs.webhook_rows  # noqa: F401  registers its tables
+import jobs.access_rows
+import jobs.name_rows
+import jobs.webhook_rows  # noqa: F401  all three register tables
 from jobs import schema
 from jobs.database import Database
 from jobs.models import JobRow, Status
