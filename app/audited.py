@@ -41,7 +41,7 @@ class Auditor:
 
 
 def _object_id(scope: Scope, status: int, body: bytes) -> str:
-    """What the path names; else the id of what was made."""
+    """What the path names; else the id, or the name, of what was made."""
     if named := scope.get("path_params"):
         return "/".join(map(str, named.values()))
     if not 200 <= status < 300 or not 0 < len(body) <= LARGEST:
@@ -50,4 +50,4 @@ def _object_id(scope: Scope, status: int, body: bytes) -> str:
         made = json.loads(body)
     except ValueError:  # a stream, say
         return ""
-    return str(made.get("id", "")) if isinstance(made, dict) else ""
+    return str(made.get("id") or made.get("name", "")) if isinstance(made, dict) else ""

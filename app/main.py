@@ -51,16 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         summary="Tunes prompts for models that can only be called.",
         lifespan=lifespan,
-        middleware=[
-            Middleware(
-                Gate,
-                settings=settings,
-                access=Access(settings, service.database),
-                auditor=Auditor(service.database),
-                observe=service.metrics.durations.observe,
-            ),
-            Middleware(Idempotency, database=service.database),
-        ],
+        middleware=_layers(service),
         docs_url=None,  # FastAPI's own page loads from a CDN; ours is web/reference.py
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -77,6 +68,18 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router)
     mount_pages(app)
     return app
+
+
+def _layers(service: Service) -> list[Middleware]:
+    """Around all routes, the outermost first."""
+    gate = Middleware(
+        Gate,
+        settings=service.settings,
+        access=Access(service.settings, service.database),
+        auditor=Auditor(service.database),
+        observe=service.metrics.durations.observe,
+    )
+    return [gate, Middleware(Idempotency, database=service.database)]
 
 
 def _service(settings: Settings) -> Service:
