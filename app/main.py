@@ -77,7 +77,7 @@ def _layers(service: Service) -> list[Middleware]:
         settings=service.settings,
         access=Access(service.settings, service.database),
         auditor=Auditor(service.database),
-        observe=service.metrics.durations.observe,
+        observe=service.metrics.observe,
     )
     return [gate, Middleware(Idempotency, database=service.database)]
 

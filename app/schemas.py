@@ -69,11 +69,10 @@ class ProgressPublic(BaseModel):
 
 def _spent(row: JobRow, usage: UsageRow | None) -> float:
     """How much of the budget is gone: of the wall that is nearest."""
-    usage = usage or UsageRow(job_id=row.id)
     spent = {
         "queries": row.queries,
-        "tokens": usage.tokens_in + usage.tokens_out,
-        "cost": usage.cost / PICO,
+        "tokens": usage.tokens_in + usage.tokens_out if usage else 0,
+        "cost": usage.cost / PICO if usage else 0.0,
         "seconds": row.seconds,
     }
     walls = {name: wall for name, wall in row.spec["budget"].items() if wall}

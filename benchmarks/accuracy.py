@@ -61,7 +61,7 @@ def measure(
         "tuning_seconds": round(tuned.seconds, 1),
         **{name: summary(each) for name, each in scored.items()},
         "p_value": p_value(scored["no_prompt"], scored["tuned"]),
-        "logistic_regression": summary(_classifier(backend, task, split)),
+        "logistic_regression": summary(classifier(backend, task, split)),
     }
 
 
@@ -95,7 +95,7 @@ def p_value(before: Scored, after: Scored) -> float:
     return COUNTED.p_value(after.right - before.right)
 
 
-def _classifier(backend: Encoder, task: Task, split: Split) -> Scored:
+def classifier(backend: Any, task: Task, split: Split) -> Scored:
     """Logistic regression on the embeddings of the same train rows; C chosen on dev."""
     x, y = {}, {}
     for name in ("train", "dev", "test"):

@@ -17,8 +17,14 @@ from scipy.stats import t as student
 
 from backends.base import Backend
 from backends.registry import open_backend
-from benchmarks.accuracy import Tuned, p_value, tune
-from benchmarks.comparisons import COMPARISONS, MANUAL, PROMPTS, Benchmark, Comparison
+from benchmarks.accuracy import Tuned, classifier, p_value, tune
+from benchmarks.comparisons import (
+    CLASSIFIER,
+    COMPARISONS,
+    MANUAL,
+    Benchmark,
+    Comparison,
+)
 from jobs.methods import AnyMethod, Method
 from jobs.objective import Objective, Scored
 from jobs.prompts import Prompt, TextPrompt
@@ -65,12 +71,14 @@ class _Run:
         tuned = Tuned(TextPrompt(""), 0, 0, 0.0)
         if contender == MANUAL:
             tuned = Tuned(TextPrompt(self.benchmark.manual), 0, 0, 0.0)
-        elif contender not in PROMPTS:
+        elif contender in self.comparison.methods:
             tuned = self._tuned(self.comparison.methods[contender])
         seconds = time.perf_counter() - start
         before, after, *others = self._on_test(
             [TextPrompt(""), tuned.prompt, *(prompt for _, prompt in tuned.incumbents)]
         )
+        if contender == CLASSIFIER:
+            after = classifier(self.backend, self.task, self.split)
         curve = zip(tuned.incumbents, others, strict=True)
         return {
             "set": self.benchmark.name,
@@ -115,7 +123,7 @@ def _table(comparison: Comparison, rows: list[dict[str, Any]]) -> str:
     gain = "gain over no prompt (95 %)"
     head = ["method", *comparison.sets, gain, "p < 0.05", "queries a run"]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
-    for contender in (*PROMPTS, *comparison.methods):
+    for contender in comparison.contenders:
         mine = [row for row in rows if row["method"] == contender]
         if mine:
             lines.append(" | ".join([contender, *_cells(mine, comparison)]))

@@ -11,6 +11,7 @@ from jobs.task import Split, Task
 
 NO_PROMPT, MANUAL = "no prompt", "manual prompt"
 PROMPTS = (NO_PROMPT, MANUAL)  # contenders that search nothing
+CLASSIFIER = "logistic regression"  # on the endpoint's features: what needs no prompt at all
 
 
 class Benchmark(Protocol):
@@ -36,16 +37,21 @@ class Comparison:
     budget: int  # train and dev queries of each run
     test_rows: int
     tells_manual: bool  # whether searches start from the manual prompt
+    classifier: bool = False  # whether one on the features is measured beside them
     note: str = ""
 
     def benchmarks(self) -> list[Benchmark]:
         every: tuple[Benchmark, ...] = (*BENCHMARKS, *DIGITS)
         return [benchmark for benchmark in every if benchmark.name in self.sets]
 
+    @property
+    def contenders(self) -> tuple[str, ...]:
+        return (*PROMPTS, *([CLASSIFIER] if self.classifier else []), *self.methods)
+
     def runs(self) -> Iterator[tuple[Benchmark, int, str]]:
-        for benchmark in self.benchmarks():
-            for seed in self.seeds:
-                for contender in (*PROMPTS, *self.methods):
+        for seed in self.seeds:  # so that a table that was stopped has all sets
+            for benchmark in self.benchmarks():
+                for contender in self.contenders:
                     yield benchmark, seed, contender
 
 
@@ -101,6 +107,26 @@ COMPARISONS = {
         500,
         tells_manual=True,
         note="Every search is told the manual prompt, which GrIPS starts from.",
+    ),
+    "continuous": Comparison(
+        ("encoder", "minilm"),
+        {
+            "bbt, paper": {"name": "bbt", "preset": "paper"},
+            "bbt, fast": _BBT,
+            "bbtv2": _fast("bbtv2"),
+            "bbt-rgb": _fast("bbt-rgb"),
+            "clip-tuning": _fast("clip-tuning"),
+            "zo, adam": _fast("zo"),
+            "random search": _fast("random-search"),
+            "shift": _fast("shift"),
+        },
+        ("sst-2", "agnews", "trec", "subj", "mr"),
+        (13, 21, 42),
+        20_000,
+        500,
+        tells_manual=False,
+        classifier=True,
+        note="No search is told the manual prompt.",
     ),
     "long": Comparison(
         ("encoder", "minilm"),

@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy, normalize
 from transformers import AutoModel, AutoTokenizer
 
 from backends.encoder import Encoder, _folder
-from benchmarks.accuracy import NO_PROMPT, _classifier
+from benchmarks.accuracy import NO_PROMPT, classifier
 from benchmarks.tasks import BENCHMARKS, Benchmark
 from jobs.objective import Objective
 from jobs.prompts import SoftPrompt
@@ -129,7 +129,7 @@ def run(
         "seconds": round(seconds, 1),
         "no_prompt": summary(before),
         "gradients": summary(after),
-        "logistic_regression": summary(_classifier(encoder, task, split)),
+        "logistic_regression": summary(classifier(encoder, task, split)),
     }
 
 

@@ -16,6 +16,7 @@ from jobs.scope import narrow
 
 logger = logging.getLogger(__name__)
 
+CONNECTIONS = 40  # kept open: as many as the service has threads for requests
 BUSY_TIMEOUT = 30_000  # milliseconds a writer waits for another one
 
 
@@ -30,7 +31,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.project: str | None = None  # whose rows its sessions see; None: everybody's
-        self._engine = create_engine(url)
+        self._engine = create_engine(url, pool_size=CONNECTIONS)
         self._writing = self._engine
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _tune)

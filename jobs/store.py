@@ -231,6 +231,20 @@ class JobStore:
         with self._database.reading() as session:
             return session.exec(query).all()
 
+    def last_event(self) -> int:
+        """The number of the latest event of all jobs; 0: there is none."""
+        with self._database.reading() as session:
+            return session.exec(select(func.max(EventRow.id))).one() or 0
+
+    def told_since(self, after: int) -> dict[str, int]:
+        """The jobs that have later events, each with the number of its latest."""
+        query = select(EventRow.job_id, EventRow.id).where(col(EventRow.id) > after)
+        with self._database.reading() as session:
+            # grouped here: SQLite would read its index of all events to group them
+            return {
+                job_id: id_ or 0 for job_id, id_ in session.exec(query.order_by(col(EventRow.id)))
+            }
+
 
 def _new_id() -> str:
     """Grows with time, so that sorting by id is sorting by age."""

@@ -22,7 +22,7 @@ from starlette.types import Scope
 from web.asking import NotTold, ask
 from web.formats import FILTERS
 from web.reference import sections
-from web.words import LABELS_ONLY, MEASURES, POWERS, RUNGS
+from web.words import LABELS_ONLY, MEASURES, POWERS, RUNGS, UNWORDED
 
 Renderer = Callable[..., HTMLResponse]  # (request, template, status=200, **values)
 
@@ -92,7 +92,7 @@ def _add_jobs(router: APIRouter, render: Renderer) -> None:
 
     @router.get("/jobs/{job_id}")
     def job(request: Request, job_id: str) -> HTMLResponse:
-        return render(request, "job.html", job_id=job_id)
+        return render(request, "job.html", job_id=job_id, unworded=UNWORDED)
 
     @router.get("/jobs/{job_id}/report")
     async def report(request: Request, job_id: str) -> HTMLResponse:
@@ -103,7 +103,9 @@ def _add_jobs(router: APIRouter, render: Renderer) -> None:
         except NotTold as why:
             return not_told(request, render, why)
         column = await _image_column(request, values["job"]["spec"]["dataset"])
-        return render(request, "report.html", job_id=job_id, column=column, **values)
+        return render(
+            request, "report.html", job_id=job_id, column=column, unworded=UNWORDED, **values
+        )
 
 
 async def _image_column(request: Request, dataset_id: str) -> str:

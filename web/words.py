@@ -37,3 +37,9 @@ MEASURES = {  # what the shares of a job are means of: its name in the API, in w
 }
 
 LABELS_ONLY = ("promptboosting", "deep-thinking")  # a task with a metric has no labels to learn
+
+UNWORDED = {  # kinds of prompts that are neither words nor a soft prompt, in words
+    "ensemble": "A vote of templates, each with label words of its own.",
+    "pixels": "A picture that is added to every image.",
+    "thinking": "Demonstrations that the model goes over again and again.",
+}

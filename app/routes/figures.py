@@ -5,14 +5,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 from fastapi import APIRouter, Path
 
 from app.deps import StoreDep
-from app.routes.jobs import public_job
+from app.routes.jobs import public_generations, public_job
 from app.routes.prompts import public_report
-from app.schemas import GenerationPublic
 from web.figures import FIGURES, REPORT_FIGURES
 
 router = APIRouter(prefix="/api/jobs", tags=["figures"])
-
-ALL = 100_000  # generations
 
 Name: TypeAlias = Literal[
     "loss", "accuracy", "internals", "comparison", "confusion-tuned", "confusion-baseline"
@@ -30,6 +27,4 @@ def read_figure(
     if name in REPORT_FIGURES:
         return REPORT_FIGURES[name](public_report(store, job_id), theme)
     job = public_job(store, job_id).model_dump(mode="json")
-    rows = store.generations(job_id, limit=ALL)
-    generations = [GenerationPublic.of(*row).model_dump(mode="json") for row in rows]
-    return FIGURES[name](job, generations, theme)
+    return FIGURES[name](job, public_generations(store, job_id), theme)

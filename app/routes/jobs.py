@@ -29,6 +29,7 @@ from jobs.store import JobStore
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
+ALL = 100_000  # generations
 JOB_ID = r"^job_[0-9a-f]{20}$"
 Limit = Annotated[int, Query(ge=1, le=100)]
 Priority = Annotated[
@@ -168,6 +169,12 @@ def _enqueued(
 
 def public_job(store: JobStore, job_id: str) -> JobPublic:
     return _public(store, [store.job(job_id)])[0]
+
+
+def public_generations(store: JobStore, job_id: str) -> list[dict[str, Any]]:
+    """All of a job, as they leave the service."""
+    rows = store.generations(job_id, limit=ALL)
+    return [GenerationPublic.of(*row).model_dump(mode="json") for row in rows]
 
 
 def _public(store: JobStore, rows: Sequence[JobRow]) -> list[JobPublic]:

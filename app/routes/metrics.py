@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from app.deps import WholeDep
-from app.exposition import CONTENT_TYPE
 from jobs.census import census
 
 router = APIRouter(tags=["health"])
@@ -20,4 +20,4 @@ def read_metrics(service: WholeDep) -> Response:
     """Needs the service's own key, where there is one: a scraper sends it as a bearer token."""
     alive = sum(alive for _, _, alive in service.supervisor.runners())
     text = service.metrics.text(census(service.database), alive)
-    return Response(text, media_type=CONTENT_TYPE)
+    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,7 +1,7 @@
 """What a job has found: its prompt, its answers, and whether they are better."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -10,20 +10,26 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 from app.deps import CatalogDep, ServiceDep, StoreDep
 from app.errors import NoPromptYet, NoReportYet, WrongFormat
 from app.inputs import served, taken_in
+from app.offers import DatasetPublic
+from app.routes.health import VERSION
+from app.routes.jobs import public_generations, public_job
 from app.schemas import Listing, PredictionPublic, PromptPublic
 from jobs import prompts
-from jobs.catalog import Catalog, NoSuchEndpoint
+from jobs.catalog import Catalog, NoSuchDataset, NoSuchEndpoint
 from jobs.exports import Format, Tuned, Unfit, export
 from jobs.images import DATA_URL, FILE_BYTES
 from jobs.methods import Spec
-from jobs.models import JobRow, PromptRow
+from jobs.models import EndpointRow, JobRow, PromptRow
 from jobs.prompts import PixelPrompt, Prompt, SoftPrompt, TextPrompt
 from jobs.serving import Served
 from jobs.spec import JobSpec
 from jobs.store import JobStore
+from web.report_facts import Story
+from web.report_page import FORMS
 
 router = APIRouter(prefix="/api/jobs", tags=["prompts"])
 
+ReportFormat: TypeAlias = Literal["json", "markdown", "html"]
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 ImageUrl = Annotated[str, Field(max_length=FILE_BYTES * 4 // 3 + 300)]  # base64: 4 letters, 3 bytes
 
@@ -118,14 +124,29 @@ def predict(
     return Listing(data=[PredictionPublic.of(answer, baseline) for answer, baseline in pairs])
 
 
-@router.get("/{job_id}/report", summary="Tuned against baseline on the test split")
-def read_report(job_id: str, store: StoreDep) -> dict[str, Any]:
+@router.get(
+    "/{job_id}/report",
+    summary="Tuned against baseline on the test split",
+    response_model=dict[str, Any],
+    responses={200: {"content": {"text/markdown": {}, "text/html": {}}}},
+)
+def read_report(
+    job_id: str, store: StoreDep, catalog: CatalogDep, format: ReportFormat = "json"
+) -> dict[str, Any] | Response:
     """Both prompts on the same rows: intervals, a paired test, confusion, changed answers.
 
     `accuracy` is the mean of how right the answers are by `metric`: 0 or 1 for labels, and from
     0 to 1 for texts, where `confusion` is empty. `fixed` rows became more right, `broken` less.
+    markdown and html are files to keep, with the spec, the data's hash and the curves beside it;
+    the page needs no network and no script.
     """
-    return public_report(store, job_id)
+    report = public_report(store, job_id)
+    if format == "json":
+        return report
+    form = FORMS[format]
+    headers = {"content-disposition": f'attachment; filename="{job_id}-report{form.ending}"'}
+    text = form.write(_story(store, catalog, report))
+    return Response(text, media_type=form.media_type, headers=headers)
 
 
 def public_report(store: JobStore, job_id: str) -> dict[str, Any]:
@@ -134,6 +155,36 @@ def public_report(store: JobStore, job_id: str) -> dict[str, Any]:
         raise NoReportYet(f"job {job_id} is {job.status}; the report comes when it has succeeded")
     usage = {**row.body["usage"], "seconds": job.seconds}
     return {"object": "report", "job": job_id, **row.body, "usage": usage}
+
+
+def _story(store: JobStore, catalog: Catalog, report: dict[str, Any]) -> Story:
+    job = store.job(report["job"])
+    endpoint = _endpoint(job, catalog)
+    return Story(
+        report=report,
+        job=public_job(store, job.id).model_dump(mode="json"),
+        generations=public_generations(store, job.id),
+        dataset=_dataset(job, catalog),
+        model=f"{endpoint.kind}:{endpoint.model}" if endpoint else "",
+        gradless=VERSION,
+    )
+
+
+def _dataset(job: JobRow, catalog: Catalog) -> dict[str, Any] | None:
+    """The one that was tuned on; another of its name may have come since."""
+    try:
+        row = catalog.dataset(job.spec["dataset"])
+    except NoSuchDataset:
+        return None
+    same = row.built_in or row.created_at <= job.created_at
+    return DatasetPublic.of(row).model_dump(mode="json") if same else None
+
+
+def _endpoint(job: JobRow, catalog: Catalog) -> EndpointRow | None:
+    try:
+        return catalog.endpoint(job.spec["endpoint"])
+    except NoSuchEndpoint:
+        return None
 
 
 def _prompt(store: JobStore, job_id: str) -> PromptRow:
@@ -145,12 +196,8 @@ def _prompt(store: JobStore, job_id: str) -> PromptRow:
 
 def _tuned(job: JobRow, row: PromptRow, catalog: Catalog) -> Tuned:
     spec = JobSpec.model_validate(job.spec)
-    try:
-        endpoint = catalog.endpoint(spec.endpoint)
-    except NoSuchEndpoint:
-        endpoint = None
     prompt = prompts.loads(row.kind, row.content)  # type: ignore[arg-type]
-    return Tuned(prompt, spec.task.made(), endpoint)
+    return Tuned(prompt, spec.task.made(), _endpoint(job, catalog))
 
 
 def _described(job: JobRow, row: PromptRow, tuned: Tuned) -> PromptWhole:

@@ -15,7 +15,7 @@ from gradless.images import Input
 from gradless.progress import Show, showing
 from gradless.report import Report
 from gradless.transport import Address, AsyncTransport
-from gradless.view import JobView, drawn, format_of
+from gradless.view import JobView, drawn, format_of, report_format_of
 
 
 class AsyncJob(JobView):
@@ -75,6 +75,13 @@ class AsyncJob(JobView):
     async def report(self) -> Report:
         """As `Job.report`."""
         return await self._transport.send(calls.report(self.id))
+
+    async def save_report(self, path: str | Path, format: str | None = None) -> Path:
+        """As `Job.save_report`."""
+        call = calls.report_file(self.id, format or report_format_of(path))
+        content = await self._transport.send(call)
+        await asyncio.to_thread(Path(path).write_bytes, content)
+        return Path(path)
 
     async def cancel(self) -> Self:
         """As `Job.cancel`."""

@@ -33,6 +33,7 @@ ENDINGS = {
     "peft": "-peft.zip",
     "vllm": "-vllm.zip",
 }  # of the formats of a prompt
+REPORTS = {"json": "-report.json", "markdown": "-report.md", "html": "-report.html"}
 
 
 class UploadOptions(TypedDict, total=False):
@@ -214,16 +215,16 @@ def prompt_file(job_id: str, format: str) -> Call[bytes]:
     return Call("GET", f"/api/jobs/{_part(job_id)}/prompt", bytes, params={"format": format})
 
 
-def file_name(job_id: str, format: str) -> str:
-    """Name a file for a prompt; of an id that is no plain name, nothing leads elsewhere.
+def file_name(job_id: str, format: str, endings: Mapping[str, str] = ENDINGS) -> str:
+    """Name a file for a prompt or report; of an id that is no plain name, nothing leads elsewhere.
 
     Example:
-        >>> file_name("job_01", "peft"), file_name("../x", "json")
-        ('job_01-peft.zip', '___x.json')
+        >>> file_name("job_01", "peft"), file_name("../x", "json", REPORTS)
+        ('job_01-peft.zip', '___x-report.json')
     """
-    if format not in ENDINGS:
-        raise ValueError(f"no format {format!r}; wanted one of {', '.join(ENDINGS)}")
-    return re.sub(r"[^A-Za-z0-9_-]", "_", job_id) + ENDINGS[format]
+    if format not in endings:
+        raise ValueError(f"no format {format!r}; wanted one of {', '.join(endings)}")
+    return re.sub(r"[^A-Za-z0-9_-]", "_", job_id) + endings[format]
 
 
 def predict(job_id: str, inputs: Iterable[Input], baseline: bool) -> Call[list[types.Prediction]]:
@@ -240,6 +241,10 @@ def predict(job_id: str, inputs: Iterable[Input], baseline: bool) -> Call[list[t
 def report(job_id: str) -> Call[Report]:
     path = f"/api/jobs/{_part(job_id)}/report"
     return Call("GET", path, Report.model_validate_json)
+
+
+def report_file(job_id: str, format: str) -> Call[bytes]:
+    return Call("GET", f"/api/jobs/{_part(job_id)}/report", bytes, params={"format": format})
 
 
 def figure(job_id: str, name: str, theme: str) -> Call[dict[str, Any]]:

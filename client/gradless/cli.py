@@ -181,7 +181,7 @@ def export(
         output.say(str(client.job(job).save_prompt(path, format)))
 
 
-for command in (cli_jobs.pause, cli_jobs.resume, cli_jobs.clone, cli_jobs.delete):
+for command in cli_jobs.COMMANDS:
     app.command()(command)
 app.command("endpoints")(cli_endpoints.endpoints)
 app.add_typer(cli_endpoints.app, name="endpoint")

@@ -1,12 +1,13 @@
-"""The commands about a job that there is: pause, resume, clone, delete; and what one will take."""
+"""Commands about a job that there is: pause, resume, clone, delete, report; what one will take."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gradless import options, output
+from gradless import calls, options, output
 from gradless.client import Client
 from gradless.estimate import Estimate, Range
 from gradless.job import Job
@@ -84,6 +85,29 @@ def delete(
     with session(url) as client:
         client.job(job).delete(force)
         output.say(f"{job} deleted")
+
+
+def report(
+    job: JobId,
+    format: Annotated[str | None, typer.Option(help="html, markdown or json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file; else named after the job.")
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Write a job's report to a file to keep: tuned against baseline, curves, examples, spend.
+
+    \b
+    Examples:
+      gradless report job_01
+      gradless report job_01 --format html -o tickets.html
+    """
+    with session(url) as client:
+        path = out or Path(calls.file_name(job, format or "html", calls.REPORTS))
+        output.say(str(client.job(job).save_report(path, format)))
+
+
+COMMANDS = (pause, resume, clone, delete, report)
 
 
 def started(client: Client, job: Job, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from gradless.images import Input
 from gradless.progress import Show, showing
 from gradless.report import Report
 from gradless.transport import Transport
-from gradless.view import JobView, drawn, format_of
+from gradless.view import JobView, drawn, format_of, report_format_of
 
 
 class Job(JobView):
@@ -97,6 +97,16 @@ class Job(JobView):
     def report(self) -> Report:
         """Return the comparison with the baseline on the test split; Conflict until it exists."""
         return self._transport.send(calls.report(self.id))
+
+    def save_report(self, path: str | Path, format: str | None = None) -> Path:
+        """Write the report to a file to keep: .html (one page that needs nothing else), .md, .json.
+
+        Example:
+            job.save_report("tickets.html")
+        """
+        content = self._transport.send(calls.report_file(self.id, format or report_format_of(path)))
+        Path(path).write_bytes(content)
+        return Path(path)
 
     def cancel(self) -> Self:
         """Stop the search; the best prompt so far is kept. Conflict if it has already ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -10,6 +11,7 @@ from gradless import types
 from gradless.errors import JobFailed
 
 FORMATS = {".safetensors": "safetensors", ".txt": "text", ".json": "json", ".zip": "peft"}
+REPORT_FORMATS = {".json": "json", ".md": "markdown", ".html": "html"}
 
 
 class JobView:
@@ -111,10 +113,24 @@ def format_of(path: str | Path) -> str:
         >>> format_of("refunds.safetensors")
         'safetensors'
     """
+    return _format_of(path, FORMATS)
+
+
+def report_format_of(path: str | Path) -> str:
+    """Choose a report's file format by the ending of its name.
+
+    Example:
+        >>> report_format_of("refunds.md")
+        'markdown'
+    """
+    return _format_of(path, REPORT_FORMATS)
+
+
+def _format_of(path: str | Path, formats: Mapping[str, str]) -> str:
     ending = Path(path).suffix.lower()
-    if ending not in FORMATS:
-        raise ValueError(f"{path} ends in {ending!r}; wanted one of {', '.join(FORMATS)}")
-    return FORMATS[ending]
+    if ending not in formats:
+        raise ValueError(f"{path} ends in {ending!r}; wanted one of {', '.join(formats)}")
+    return formats[ending]
 
 
 def drawn(figure: dict[str, Any]) -> Any:

@@ -388,9 +388,13 @@ def add_results(app: FastAPI, world: World) -> None:
         return listed([said | {"baseline": other} for _ in body["inputs"]])
 
     @app.get("/api/jobs/{job_id}/report")
-    async def report(job_id: str) -> Any:
+    async def report(job_id: str, format: str = "json") -> Any:
         if public(world.find(job_id))["status"] != "succeeded":
             raise Refused(409, "no report before the end")
+        if format not in ("json", "markdown", "html"):
+            raise Refused(422, "no such format", param="format")
+        if format != "json":
+            return Response(f"report in {format}", media_type=f"text/{format}")
         side = {"accuracy": 0.7, "n": 200, "low": 0.6, "high": 0.8, "confusion": [[1, 0], [0, 1]]}
         changed = {"inputs": {"text": "x"}, "label": "A", "baseline": "B", "tuned": "A"}
         kept = {"object": "report", "job": job_id, "outcome": "improved", "labels": ["A", "B"]}

@@ -11,6 +11,7 @@ from plotly import __file__ as plotly_file
 from backends.registry import RUNGS, Capability
 from jobs.methods import METHODS
 from jobs.metrics import METRICS
+from jobs.prompts import KINDS as KINDS_OF_PROMPTS
 from tests.web import samples
 from tests.web.conftest import Site
 from web import pages, words
@@ -139,3 +140,7 @@ def test_every_capability_and_rung_has_its_words() -> None:
 
 def test_modules_stay_small() -> None:
     assert sum(len(module.read_text().splitlines()) for module in STATIC.glob("*.js")) < 800
+
+
+def test_every_kind_of_prompt_without_words_is_told_in_words() -> None:
+    assert {"text", "soft", *words.UNWORDED} == set(KINDS_OF_PROMPTS.values())

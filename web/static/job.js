@@ -39,7 +39,7 @@ function view() {
     paid: usage.requests + usage.recalled > 0, tokens: of(usage.tokens_in + usage.tokens_out, spec.budget.tokens, count),
     cost: priced ? `${of(usage.cost, spec.budget.cost, money)} ${prices?.currency ?? (prices ? 'USD' : '')}` : 'no prices known',
     soft: incumbent?.kind === 'soft', worded: incumbent && incumbent.kind !== 'soft',
-    promptText: incumbent?.text || '(the empty prompt)', reason: error ? describe(error) : 'No reason was recorded.',
+    promptText: incumbent?.text || JSON.parse($('#prompt-text').dataset.unworded)[incumbent?.kind] || '(the empty prompt)', reason: error ? describe(error) : 'No reason was recorded.',
     unit: metric === 'accuracy' ? 'nats' : 'of 1', texts: metric !== 'accuracy', answer: metric === 'accuracy' ? 'True label' : 'Target',
     difference: result?.tuned ? result.tuned.accuracy - result.baseline.accuracy : null,
     specText: JSON.stringify(spec, null, 2),
