@@ -1,6 +1,6 @@
 """What routes are handed: the parts of the running service, by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -27,10 +27,22 @@ class Service:
     database: Database
     metrics: Metrics
 
+    def of(self, project: str) -> "Service":
+        """The same as one project sees it: whatever reads or writes goes by this database."""
+        database = self.database.of(project)
+        return replace(self, database=database, store=JobStore(database), catalog=Catalog(database))
 
-def _service(request: Request) -> Service:
+
+def _whole(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
+
+
+WholeDep = Annotated[Service, Depends(_whole)]  # of all projects: for operators alone
+
+
+def _service(request: Request, whole: WholeDep) -> Service:
+    return whole.of(request.state.caller.project)
 
 
 ServiceDep = Annotated[Service, Depends(_service)]

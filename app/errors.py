@@ -18,8 +18,10 @@ from jobs.admission import Refused
 from jobs.catalog import BadId, BuiltIn, IdTaken, InUse, NoSuchDataset, NoSuchEndpoint
 from jobs.datasets import BadDataset
 from jobs.endpoints import BadAddress, BadKeyVariable, Unreachable
+from jobs.keys import NoSuchKey
 from jobs.names import NoSuchModel, NoSuchName, NoSuchVersion, NothingEarlier, NothingToPromote
 from jobs.posting import BadUrl
+from jobs.projects import NoSuchProject
 from jobs.readers import BadFile
 from jobs.repeats import InFlight, OtherRequest
 from jobs.store import AlreadyEnded, NoSuchJob, NotEnded, NotPaused
@@ -116,13 +118,15 @@ class Answer(NamedTuple):
     param: str | None = None
 
 
-REFUSALS = (400, 401, 403, 404, 405, 409, 413, 422, 500, 503)  # statuses that any route may answer
+REFUSALS = (400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503)  # of any route
 INVALID, MISSING, CONFLICT = "invalid_request_error", "not_found_error", "conflict_error"
 
 ANSWERS: dict[type[Exception], Answer] = {
     NoSuchJob: Answer(404, MISSING, "no_such_job"),
     NoSuchEndpoint: Answer(404, MISSING, "no_such_endpoint", "endpoint"),
     NoSuchDataset: Answer(404, MISSING, "no_such_dataset", "dataset"),
+    NoSuchKey: Answer(404, MISSING, "no_such_key"),
+    NoSuchProject: Answer(404, MISSING, "no_such_project", "x-gradless-project"),
     NoSuchWebhook: Answer(404, MISSING, "no_such_webhook"),
     NoSuchModel: Answer(404, INVALID, "model_not_found", "model"),  # as OpenAI says it
     NoSuchName: Answer(404, MISSING, "no_such_name", "name"),

@@ -43,7 +43,8 @@ class Once:
 class Idempotency:
     """An ASGI layer inside the Gate, around every route that makes something.
 
-    The key is the caller's own: whoever sends other credentials has other keys.
+    The key is the caller's own: whoever sends other credentials, or for another project, has
+    other keys.
     """
 
     def __init__(self, app: ASGIApp, database: Database) -> None:
@@ -74,7 +75,8 @@ class Idempotency:
         if not 0 < len(key) <= LONGEST:
             message = f"an Idempotency-Key has 1 to {LONGEST} characters; this one has {len(key)}"
             return error_response(422, message, INVALID, HEADER, "bad_idempotency_key")
-        hashes = _hash(headers.get("authorization", ""), key), _digest(scope, headers, body)
+        caller = scope["state"]["caller"].project, headers.get("authorization", "")
+        hashes = _hash(*caller, key), _digest(scope, headers, body)
         try:
             begun = await to_thread.run_sync(self._repeats.begin, *hashes)
         except (InFlight, OtherRequest) as error:

@@ -1,8 +1,7 @@
-"""What is turned away before any route sees it: too large, from elsewhere, or without the key."""
+"""What is turned away before any route sees it: too large, from elsewhere, or not allowed to."""
 
-import base64
-import hmac
 import logging
+import math
 import re
 import secrets
 import time
@@ -13,8 +12,12 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, error_response, unforeseen
+from app.access import NOBODY, Access, Caller, needed
+from app.audited import Auditor
+from app.errors import BodyTooLarge, answer_to, error_response, unforeseen
+from app.rates import Rates
 from app.settings import Settings
+from jobs.projects import NoSuchProject
 from web.pages import CONTENT_SECURITY_POLICY
 
 logger = logging.getLogger("app.access")
@@ -35,13 +38,19 @@ HEADERS = [
 
 
 class Gate:
-    """One ASGI layer around the whole app: request id, security headers, limits, key."""
+    """One ASGI layer around the whole app: request id, security headers, limits, caller."""
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, observe: Callable[[str, str, int, float], None]
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        access: Access,
+        auditor: Auditor,
+        observe: Callable[[str, str, int, float], None],
     ) -> None:
         """`observe` hears verb, route template ("" of none), status and seconds of each answer."""
         self._app, self._settings, self._observe = app, settings, observe
+        self._access, self._auditor, self._rates = access, auditor, Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,12 +59,16 @@ class Gate:
         given = headers.get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
         scope.setdefault("state", {})["request_id"] = request_id
-        started, begin = False, time.perf_counter()
+        started, audited, begin = 0, False, time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
+            nonlocal started, audited
+            if message["type"] == "http.response.body" and not audited:
+                audited = True
+                if caller := scope["state"].get("caller"):
+                    await self._auditor.write(scope, caller, started, message)
             if message["type"] == "http.response.start":
-                started = True
+                started = message["status"]
                 self._record(scope, message["status"], time.perf_counter() - begin)
                 message["headers"] = [
                     *message["headers"],
@@ -67,7 +80,8 @@ class Gate:
         limit, param = self._limit(scope)
         too_large = BodyTooLarge(limit, param)
         try:
-            app = self._refusal(scope, headers, too_large) or self._app
+            refusal = self._refusal(scope, headers, too_large)
+            app = refusal or await self._no_entry(scope, headers) or self._app
             await app(scope, _counted(receive, too_large), send_with_headers)
         except Exception as error:
             if started:
@@ -105,13 +119,31 @@ class Gate:
         if not self._same_origin(scope, headers):
             message = "requests from pages of another origin are refused; use the service's own"
             return error_response(403, message, "invalid_request_error", None, "foreign_origin")
-        if not scope["path"].startswith(OPEN_PATHS) and not self._has_key(headers):
-            message = "this service needs its key: send the header 'Authorization: Bearer KEY'"
-            answer = error_response(401, message, "authentication_error", None, "no_key")
-            if "text/html" in headers.get("accept", ""):  # a person: let the browser ask
-                answer.headers["www-authenticate"] = 'Basic realm="Gradless: the key as password"'
-            return answer
         return None
+
+    async def _no_entry(self, scope: Scope, headers: Headers) -> Response | None:
+        """Finds out who asks, and refuses those who may not."""
+        is_open = scope["path"].startswith(OPEN_PATHS)
+        try:
+            caller = await self._access.caller(headers)
+        except NoSuchProject as error:
+            return answer_to(error)
+        if caller is None and not is_open:
+            return _no_key(headers)
+        scope["state"]["caller"] = caller or NOBODY
+        if caller is None or is_open:
+            return None
+        return self._too_often(caller) or _not_allowed(caller, scope)
+
+    def _too_often(self, caller: Caller) -> Response | None:
+        most = caller.requests_per_minute
+        wait = self._rates.wait(caller.who, most, time.monotonic()) if most else 0.0
+        if not wait:
+            return None
+        message = f"this key may send {most} requests a minute; wait {wait:.1f} seconds"
+        answer = error_response(429, message, "rate_limit_error", None, "rate_limit_exceeded")
+        answer.headers["retry-after"] = str(math.ceil(wait))
+        return answer
 
     def _same_origin(self, scope: Scope, headers: Headers) -> bool:
         """A page elsewhere must neither write here nor, by a name of its own, read here."""
@@ -122,23 +154,21 @@ class Gate:
         changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
         return origin is None or not changes or urlsplit(origin).netloc == host
 
-    def _has_key(self, headers: Headers) -> bool:
-        key = self._settings.api_key.get_secret_value()
-        given = _given_key(headers.get("authorization", ""))
-        return not key or hmac.compare_digest(given.encode(), key.encode())
+
+def _no_key(headers: Headers) -> Response:
+    message = "this service needs a key: send the header 'Authorization: Bearer KEY'"
+    answer = error_response(401, message, "authentication_error", None, "no_key")
+    if "text/html" in headers.get("accept", ""):  # a person: let the browser ask
+        answer.headers["www-authenticate"] = 'Basic realm="Gradless: the key as password"'
+    return answer
 
 
-def _given_key(authorization: str) -> str:
-    """The key of a program (Bearer), or of a person's browser (Basic: any name, it as password)."""
-    scheme, _, credentials = authorization.partition(" ")
-    if scheme.lower() == "bearer":
-        return credentials
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
-    except ValueError:  # not base64, or not UTF-8
-        return ""
+def _not_allowed(caller: Caller, scope: Scope) -> Response | None:
+    role = needed(scope["method"], scope["path"])
+    if caller.role.covers(role):
+        return None
+    message = f"this needs the role {role}; the role of this key is {caller.role}"
+    return error_response(403, message, "permission_error", None, "role_needed")
 
 
 def _is_local(host: str) -> bool:

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from app.access import Access
+from app.audited import Auditor
 from app.background import background
 from app.deps import Service
 from app.errors import REFUSALS, ErrorEnvelope, add_error_handlers
@@ -13,6 +15,7 @@ from app.idempotency import Idempotency
 from app.limits import Gate
 from app.metrics import Metrics
 from app.routes import catalog, datasets, events, figures, health, jobs, metrics, prompts, webhooks
+from app.routes.access import router as access
 from app.routes.bundles import router as bundles
 from app.routes.health import VERSION
 from app.routes.named import router as named
@@ -20,6 +23,7 @@ from app.routes.openai import completions, files, fine_tuning, models
 from app.settings import Settings
 from jobs.catalog import Catalog
 from jobs.database import Database
+from jobs.projects import Projects
 from jobs.queue import JobQueue
 from jobs.serving import Predictor
 from jobs.store import JobStore
@@ -47,10 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         summary="Tunes prompts for models that can only be called.",
         lifespan=lifespan,
-        middleware=[
-            Middleware(Gate, settings=settings, observe=service.metrics.observe),
-            Middleware(Idempotency, database=service.database),
-        ],
+        middleware=_layers(service),
         docs_url=None,  # FastAPI's own page loads from a CDN; ours is web/reference.py
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -62,16 +63,30 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router)
     app.include_router(named)
     app.include_router(bundles)
+    app.include_router(access)
     for module in (files, fine_tuning, models, completions):
         app.include_router(module.router)
     mount_pages(app)
     return app
 
 
+def _layers(service: Service) -> list[Middleware]:
+    """Around all routes, the outermost first."""
+    gate = Middleware(
+        Gate,
+        settings=service.settings,
+        access=Access(service.settings, service.database),
+        auditor=Auditor(service.database),
+        observe=service.metrics.observe,
+    )
+    return [gate, Middleware(Idempotency, database=service.database)]
+
+
 def _service(settings: Settings) -> Service:
     settings.data.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     database.migrate()
+    Projects(database).add_default()
     catalog_ = Catalog(database)
     catalog_.add_built_ins()
     return Service(

@@ -9,17 +9,19 @@ from sqlmodel import Session, col, select
 
 from backends.base import Usage
 from jobs.database import Database
-from jobs.models import AnswerRow, UsageRow, now
+from jobs.models import DEFAULT, AnswerRow, UsageRow, now
 from jobs.queue import LostJob
 
 MOST = 500  # values in one statement: databases have a limit
 
 
 class Accounts:
-    """One row of spending a job, and the answers of all jobs together."""
+    """One row of spending a job, and the answers of all jobs of a project together."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        project = database.project or DEFAULT
+        self._prefix = "" if project == DEFAULT else f"{project}/"  # of the keys of answers
 
     def open(self, job_id: str, attempt: int) -> UsageRow:
         """The account of a job, from now on in the hands of this attempt alone.
@@ -52,7 +54,7 @@ class Accounts:
             .returning(col(UsageRow.job_id))
         )
         with self._database.writing() as session:
-            _keep(session, answers)
+            _keep(session, {self._prefix + key: body for key, body in answers.items()})
             if session.scalars(statement).one_or_none() is None:
                 raise LostJob(f"the account of job {job_id} is no longer attempt {attempt}'s")
 
@@ -61,10 +63,10 @@ class Accounts:
         found: dict[str, str] = {}
         with self._database.reading() as session:
             for start in range(0, len(keys), MOST):
-                some = keys[start : start + MOST]
+                some = [self._prefix + key for key in keys[start : start + MOST]]
                 query = select(AnswerRow.key, AnswerRow.body).where(col(AnswerRow.key).in_(some))
                 found |= dict(session.exec(query).all())
-        return found
+        return {key.removeprefix(self._prefix): body for key, body in found.items()}
 
 
 def usage_of(row: UsageRow) -> Usage:

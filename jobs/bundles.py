@@ -41,8 +41,9 @@ MOST = 500_000_000  # bytes of all members together
 STAMP = (1980, 1, 1, 0, 0, 0)  # of every member: a clock would make two files of one job
 JOB_FIELDS = JobRow.model_fields.keys() - {  # of its life in one service's queue
     *("runner", "heartbeat", "cancel_requested", "pause_requested", "retry_at", "crashes"),
-    *("outages", "priority"),
+    *("outages", "priority", "project"),
 }
+HERE = {"project"}  # whose it is, is no part of a job
 IMAGES, HASH = "images/", "sha256:"
 BROKEN = (  # what reading something else raises
     *(ValidationError, BadImage, SafetensorError, RecursionError),
@@ -73,7 +74,7 @@ class Bundle:
             "job.json": _json({"format": FORMAT, "model": model, "job": job}),
             "generations.jsonl": _lines(self.generations),
             "timings.jsonl": _lines(self.timings),
-            "dataset.json": _json(self.dataset.model_dump(mode="json")),
+            "dataset.json": _json(self.dataset.model_dump(mode="json", exclude=HERE)),
             "examples.jsonl": _lines(self.examples),
         }
         if self.usage is not None:
@@ -190,11 +191,12 @@ def _rows(kind: type[R], lines: bytes) -> list[R]:
 
 def _row(kind: type[R], line: bytes) -> R:
     """Validated: SQLModel does that of a table's row only here, not in `model_validate_json`."""
-    return kind.model_validate(json.loads(line))
+    given = json.loads(line)
+    return kind.model_validate({name: given[name] for name in given if name not in HERE})
 
 
 def _lines(rows: Iterable[SQLModel]) -> bytes:
-    return b"".join(_json(row.model_dump(mode="json")) for row in rows)
+    return b"".join(_json(row.model_dump(mode="json", exclude=HERE)) for row in rows)
 
 
 def _json(value: Any) -> bytes:

@@ -12,8 +12,17 @@ from jobs.datasets import SPLITS, Dataset, Reading, SplitName, make_dataset
 from jobs.endpoints import new_endpoint, probed
 from jobs.galleries import read_gallery
 from jobs.images import Image
+from jobs.lookup import belongs, by_id
 from jobs.methods import did_you_mean
-from jobs.models import ENDED, DatasetRow, EndpointRow, ExampleRow, ImageRow, JobRow
+from jobs.models import (
+    ENDED,
+    SHARED,
+    DatasetRow,
+    EndpointRow,
+    ExampleRow,
+    ImageRow,
+    JobRow,
+)
 from jobs.pictures import NO_PICTURES, Pictures
 from jobs.readers import ZIP, Table, read_table
 from jobs.task import Example, Split
@@ -75,18 +84,19 @@ class Catalog:
         self._database = database
 
     def add_built_ins(self) -> None:
-        """The built-in endpoints and datasets; does nothing where they are."""
-        with self._database.writing() as session:
+        """The built-in endpoints and datasets, for all projects; does nothing where they are."""
+        database = self._database.of(SHARED)
+        with database.writing() as session:
             for name, kind in BUILT_IN_MODELS.items():
-                if session.get(EndpointRow, name) is None:
+                if by_id(session, EndpointRow, name) is None:
                     row = EndpointRow(id=name, kind=kind, model=name, options={}, built_in=True)
                     session.add(row)
-        with self._database.reading() as session:
+        with database.reading() as session:
             known = set(session.exec(select(DatasetRow.id)))
         for file in map(BUILT_IN.joinpath, BUILT_IN_DATASETS):
             if file.stem not in known:
                 upload = Upload(file.name, file.read_bytes())
-                self.add_dataset(file.stem, upload, Reading(), built_in=True)
+                Catalog(database).add_dataset(file.stem, upload, Reading(), built_in=True)
 
     # endpoints
 
@@ -105,7 +115,7 @@ class Catalog:
         row = self.endpoint(id_)
         facts = probed(row.kind, row.model, row.options)
         with self._database.writing() as session:
-            known = session.get(EndpointRow, id_)
+            known = by_id(session, EndpointRow, id_)
             if known is None:
                 raise NoSuchEndpoint(f"endpoint {id_!r} has been deleted meanwhile")
             known.probed = facts
@@ -114,7 +124,7 @@ class Catalog:
 
     def endpoint(self, id_: str) -> EndpointRow:
         with self._database.reading() as session:
-            if row := session.get(EndpointRow, id_):
+            if row := by_id(session, EndpointRow, id_):
                 return row
             known = list(session.exec(select(EndpointRow.id)))
         raise NoSuchEndpoint(f"no endpoint {id_!r}; {did_you_mean(id_, known)}")
@@ -143,7 +153,7 @@ class Catalog:
         row = _dataset_row(id_, upload.filename, dataset, reading)
         row.built_in = built_in
         with self._database.writing() as session:
-            known = session.get(DatasetRow, id_)
+            known = by_id(session, DatasetRow, id_)
             if known is not None and known.sha256 == row.sha256:
                 return known
             if known is not None:
@@ -156,7 +166,7 @@ class Catalog:
 
     def dataset(self, id_: str) -> DatasetRow:
         with self._database.reading() as session:
-            if row := session.get(DatasetRow, id_):
+            if row := by_id(session, DatasetRow, id_):
                 return row
             known = list(session.exec(select(DatasetRow.id)))
         raise NoSuchDataset(f"no dataset {id_!r}; {did_you_mean(id_, known)}")
@@ -168,10 +178,8 @@ class Catalog:
     def rows(
         self, id_: str, split: SplitName | None = None, *, after: int = 0, limit: int = 50
     ) -> list[ExampleRow]:
-        self.dataset(id_)
-        query = select(ExampleRow).where(
-            ExampleRow.dataset_id == id_, col(ExampleRow.number) > after
-        )
+        own = belongs(ExampleRow, self.dataset(id_))
+        query = select(ExampleRow).where(own, col(ExampleRow.number) > after)
         if split is not None:
             query = query.where(ExampleRow.split == split)
         with self._database.reading() as session:
@@ -179,8 +187,7 @@ class Catalog:
 
     def split(self, id_: str) -> Split:
         """All examples of a dataset, as they were stored."""
-        self.dataset(id_)
-        query = select(ExampleRow).where(ExampleRow.dataset_id == id_)
+        query = select(ExampleRow).where(belongs(ExampleRow, self.dataset(id_)))
         with self._database.reading() as session:
             rows = list(session.exec(query.order_by(col(ExampleRow.number))))
         return Split(
@@ -191,9 +198,9 @@ class Catalog:
         )
 
     def image(self, id_: str, name: str) -> ImageRow:
-        self.dataset(id_)
+        key = (self.dataset(id_).project, id_, name)
         with self._database.reading() as session:
-            if row := session.get(ImageRow, (id_, name)):
+            if row := session.get(ImageRow, key):
                 return row
         raise NoSuchImage(
             f"dataset {id_!r} has no image {name[:100]!r}; its rows name those that it has"
@@ -201,15 +208,16 @@ class Catalog:
 
     def pictures(self, id_: str) -> Pictures:
         """All images of a dataset; of one without images, none."""
-        if not (column := self.dataset(id_).image_column):
+        if not (column := (dataset := self.dataset(id_)).image_column):
             return NO_PICTURES
-        query = select(ImageRow.name, ImageRow.data).where(ImageRow.dataset_id == id_)
+        query = select(ImageRow.name, ImageRow.data).where(belongs(ImageRow, dataset))
         with self._database.reading() as session:
             return Pictures(column, dict(session.exec(query).all()))
 
     def targets(self, id_: str) -> list[tuple[int, str]]:
         """The number and the right answer of every row."""
-        query = select(ExampleRow.number, ExampleRow.label).where(ExampleRow.dataset_id == id_)
+        own = belongs(ExampleRow, self.dataset(id_))
+        query = select(ExampleRow.number, ExampleRow.label).where(own)
         with self._database.reading() as session:
             return [(n, label) for n, label in session.exec(query.order_by(col(ExampleRow.number)))]
 
@@ -245,7 +253,7 @@ def slug(filename: str) -> str:
 
 
 def _check_free(session: Session, id_: str) -> None:
-    if session.get(EndpointRow, id_) is not None:
+    if by_id(session, EndpointRow, id_) is not None:
         raise IdTaken(f"there is already an endpoint {id_!r}; choose another id")
 
 

@@ -1,5 +1,6 @@
 """The engine: how SQLite is opened, how a transaction begins, how the schema is brought up."""
 
+import copy
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +11,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from jobs import schema
-from jobs.backups import copy
+from jobs import backups, schema
+from jobs.scope import narrow
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +30,19 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.project: str | None = None  # whose rows its sessions see; None: everybody's
         self._engine = create_engine(url, pool_size=CONNECTIONS)
         self._writing = self._engine
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _tune)
             event.listen(self._engine, "begin", _begin)
             self._writing = self._engine.execution_options(immediate=True)
+
+    def of(self, project: str) -> "Database":
+        """The same database as one project sees it."""
+        narrowed = copy.copy(self)
+        narrowed.project = project
+        return narrowed
 
     @property
     def engine(self) -> Engine:
@@ -62,7 +70,7 @@ class Database:
         if not (file := self._engine.url.database) or self._engine.dialect.name != "sqlite":
             return
         aside = Path(f"{file}.{revision}.bak")
-        copy(Path(file), aside)
+        backups.copy(Path(file), aside)
         logger.info("the schema is brought up from %s; a copy of it as it was: %s", revision, aside)
 
     def is_writable(self) -> bool:
@@ -76,14 +84,20 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that only reads: it neither waits for a writer nor holds one up."""
-        with Session(self._engine, expire_on_commit=False) as session:
+        with self._session(self._engine) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction: committed at the end, or undone whole by any exception."""
-        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with self._session(self._writing) as session, session.begin():
             yield session
+
+    def _session(self, engine: Engine) -> Session:
+        session = Session(engine, expire_on_commit=False)
+        if self.project is not None:
+            narrow(session, self.project)
+        return session
 
     def close(self) -> None:
         self._engine.dispose()

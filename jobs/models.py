@@ -1,12 +1,27 @@
-"""The tables. One row, one fact; nothing here decides anything."""
+"""The tables. One row, one fact; nothing here decides anything.
+
+A table with a column `project` is one of whose rows each project sees its own (`jobs/scope.py`).
+"""
 
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, LargeBinary, String
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+)
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
+
+DEFAULT = "default"  # the project of whoever names none
+SHARED = ""  # stands for a project in what comes with the service: all of them see it
 
 
 class Status(StrEnum):
@@ -41,6 +56,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def _of_dataset() -> tuple[ForeignKeyConstraint]:
+    there = ["datasets.project", "datasets.id"]
+    return (ForeignKeyConstraint(["project", "dataset_id"], there, ondelete="CASCADE"),)
+
+
 def _json(nullable: bool = False) -> Any:
     return Field(default=None, sa_type=JSON, nullable=nullable)
 
@@ -50,6 +70,7 @@ class EndpointRow(SQLModel, table=True):
 
     __tablename__ = "endpoints"
 
+    project: str = Field(default=DEFAULT, primary_key=True)
     id: str = Field(primary_key=True)
     kind: str
     model: str
@@ -64,6 +85,7 @@ class DatasetRow(SQLModel, table=True):
 
     __tablename__ = "datasets"
 
+    project: str = Field(default=DEFAULT, primary_key=True)
     id: str = Field(primary_key=True)
     filename: str
     sha256: str
@@ -82,8 +104,10 @@ class ExampleRow(SQLModel, table=True):
     """One labelled input of a dataset."""
 
     __tablename__ = "examples"
+    __table_args__ = _of_dataset()
 
-    dataset_id: str = Field(foreign_key="datasets.id", primary_key=True, ondelete="CASCADE")
+    project: str = Field(default=DEFAULT, primary_key=True)
+    dataset_id: str = Field(primary_key=True)
     number: int = Field(primary_key=True)  # counted from 1 over the whole dataset
     split: str = Field(index=True)
     inputs: dict[str, str] = _json()
@@ -94,8 +118,10 @@ class ImageRow(SQLModel, table=True):
     """An image that rows of a dataset name."""
 
     __tablename__ = "images"
+    __table_args__ = _of_dataset()
 
-    dataset_id: str = Field(foreign_key="datasets.id", primary_key=True, ondelete="CASCADE")
+    project: str = Field(default=DEFAULT, primary_key=True)
+    dataset_id: str = Field(primary_key=True)
     name: str = Field(primary_key=True)  # "sha256:<hex>", of the data
     media_type: str
     width: int
@@ -107,8 +133,10 @@ class JobRow(SQLModel, table=True):
     """One tuning run."""
 
     __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_project", "project", "id"),)
 
     id: str = Field(primary_key=True)  # grows with time, so it is the order of the queue
+    project: str = DEFAULT
     spec: dict[str, Any] = _json()
     status: Status = Field(default=Status.QUEUED, sa_type=String, index=True)
     cancel_requested: bool = False
@@ -246,51 +274,12 @@ class FileRow(SQLModel, table=True):
     """A file that a dataset was made of, as OpenAI's clients have uploaded it."""
 
     __tablename__ = "files"
+    __table_args__ = _of_dataset()
 
-    dataset_id: str = Field(foreign_key="datasets.id", primary_key=True, ondelete="CASCADE")
+    project: str = Field(default=DEFAULT, primary_key=True)
+    dataset_id: str = Field(primary_key=True)
     filename: str
     purpose: str
     size: int  # bytes of `content`
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
-
-
-class NameRow(SQLModel, table=True):
-    """A name that people call a prompt by, and which of its versions that is now."""
-
-    __tablename__ = "names"
-
-    name: str = Field(primary_key=True)
-    version: int
-    updated_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
-
-
-class VersionRow(SQLModel, table=True):
-    """A prompt as it was when it got a name: a copy that outlives its job."""
-
-    __tablename__ = "versions"
-
-    name: str = Field(foreign_key="names.name", primary_key=True, ondelete="CASCADE")
-    version: int = Field(primary_key=True)  # counted from 1
-    job_id: str  # no key of another table: the job may be deleted
-    spec: dict[str, Any] = _json()  # the job's
-    generation: int
-    dev_loss: float | None
-    dev_accuracy: float
-    kind: str  # as in `prompts`, and so are the next two
-    text: str | None = None
-    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
-
-
-class RepeatRow(SQLModel, table=True):
-    """What a request with an Idempotency-Key was answered, for those that repeat it."""
-
-    __tablename__ = "repeats"
-
-    key: str = Field(primary_key=True)  # hash of the caller and the key
-    digest: str  # of the request
-    holder: str  # who is at work on it: the fence against one that was taken for dead
-    at: float = Field(index=True)  # seconds since the epoch
-    status: int | None = None  # null: not answered yet
-    body: str | None = None  # JSON as it was sent

@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 
 from jobs.catalog import ID, BadId
 from jobs.database import Database
-from jobs.models import ENDED, JobRow, NameRow, PromptRow, VersionRow, now
+from jobs.models import ENDED, JobRow, PromptRow, now
+from jobs.name_rows import NameRow, VersionRow
 from jobs.store import get_job
 from jobs.strict import did_you_mean
 
@@ -77,15 +78,19 @@ class Names:
                 raise NothingToPromote(f"job {job_id} has no prompt yet, so there is none to name")
             newest = select(func.max(VersionRow.version)).where(VersionRow.name == name)
             version = _copy(name, (session.exec(newest).one() or 0) + 1, job, prompt)
-            session.merge(NameRow(name=name, version=version.version, updated_at=now()))
+            row = _by_name(session, name) or NameRow(name=name, version=0)
+            row.version, row.updated_at = version.version, now()
+            session.add(row)
             session.flush()
             session.add(version)
         return version
 
     def names(self) -> list[tuple[NameRow, VersionRow]]:
         """Each with its current version, in the order of the alphabet."""
-        current = (col(VersionRow.name) == NameRow.name) & (
-            col(VersionRow.version) == NameRow.version
+        current = (
+            (col(VersionRow.project) == NameRow.project)
+            & (col(VersionRow.name) == NameRow.name)
+            & (col(VersionRow.version) == NameRow.version)
         )
         query = select(NameRow, VersionRow).join(VersionRow, current).order_by(NameRow.name)
         with self._database.reading() as session:
@@ -179,7 +184,7 @@ def _of_job(session: Session, job_id: str) -> Model | None:
 
 
 def _of_name(session: Session, name: str) -> Model | None:
-    row = session.get(NameRow, name)
+    row = _by_name(session, name)
     if row is None:
         return None
     version = _version(session, name, row.version)
@@ -193,15 +198,20 @@ def _no_model(model: str) -> NoSuchModel:
     )
 
 
+def _by_name(session: Session, name: str) -> NameRow | None:
+    return session.exec(select(NameRow).where(NameRow.name == name)).first()
+
+
 def _name(session: Session, name: str) -> NameRow:
-    if row := session.get(NameRow, name):
+    if row := _by_name(session, name):
         return row
     known = list(session.exec(select(NameRow.name)))
     raise NoSuchName(f"no prompt is called {name!r}; {did_you_mean(name, known)}")
 
 
 def _version(session: Session, name: str, version: int) -> VersionRow:
-    if row := session.get(VersionRow, (name, version)):
+    query = select(VersionRow).where(VersionRow.name == name, VersionRow.version == version)
+    if row := session.exec(query).first():
         return row
     newest = session.exec(select(func.max(VersionRow.version)).where(VersionRow.name == name)).one()
     raise NoSuchVersion(f"{name!r} has no version {version}; it has 1 to {newest}")

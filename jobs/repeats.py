@@ -7,8 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, delete, or_, update
 from sqlmodel import Session, col
 
+from jobs.access_rows import RepeatRow
 from jobs.database import Database
-from jobs.models import RepeatRow
 
 KEPT = 24 * 3600.0  # seconds that an answer is remembered
 LEASE = 300.0  # seconds after which a request without an answer is taken for dead

@@ -38,8 +38,8 @@ class Runner:
 
     def __init__(self, database: Database, name: str, most_running: int = 0) -> None:
         """It takes no job while `most_running` are under way elsewhere; 0: no limit."""
-        self.queue, self.catalog = JobQueue(database, most_running), Catalog(database)
-        self.accounts, self.name = Accounts(database), name
+        self.queue, self.name = JobQueue(database, most_running), name
+        self._database = database
         self.stop = threading.Event()
         self._halt: type[Exception] | None = None  # what the heartbeat found out
 
@@ -81,7 +81,8 @@ class Runner:
             self.queue.finish(job, Ending(Status.FAILED, "failed", _error(error)))
 
     def _search(self, job: JobRow) -> Ending:
-        work = make_ready(job, self.catalog, self.accounts, self._look_up)
+        theirs = self._database.of(job.project)
+        work = make_ready(job, Catalog(theirs), Accounts(theirs), self._look_up)
         try:
             last = self._generations(work)
             if last.incumbent is None:

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from jobs.bundles import Bundle
 from jobs.catalog import IdTaken
 from jobs.database import Database
+from jobs.lookup import belongs, by_id
 from jobs.models import (
     ENDED,
     DatasetRow,
@@ -48,7 +49,7 @@ class Transfers:
             job = get_job(session, job_id)
             if job.status not in ENDED:
                 raise NotEnded(f"job {job_id} is {job.status}; wait for its end, or cancel it")
-            endpoint = session.get(EndpointRow, job.spec["endpoint"])
+            endpoint = by_id(session, EndpointRow, job.spec["endpoint"])
             bundle = _bundle(session, job)
         return bundle.dumps(f"{endpoint.kind}:{endpoint.model}" if endpoint else "")
 
@@ -71,7 +72,7 @@ class Transfers:
 
 
 def _bundle(session: Session, job: JobRow) -> Bundle:
-    dataset = session.get(DatasetRow, job.spec["dataset"])
+    dataset = by_id(session, DatasetRow, job.spec["dataset"])
     if dataset is None:
         raise RowsGone(f"the dataset {job.spec['dataset']!r} of job {job.id} has been deleted")
 
@@ -86,8 +87,8 @@ def _bundle(session: Session, job: JobRow) -> Bundle:
         session.get(PromptRow, job.id),
         session.get(ReportRow, job.id),
         dataset,
-        rows(ExampleRow, col(ExampleRow.number), ExampleRow.dataset_id == dataset.id),
-        rows(ImageRow, col(ImageRow.name), ImageRow.dataset_id == dataset.id),
+        rows(ExampleRow, col(ExampleRow.number), belongs(ExampleRow, dataset)),
+        rows(ImageRow, col(ImageRow.name), belongs(ImageRow, dataset)),
     )
 
 
@@ -105,7 +106,7 @@ def _add(session: Session, bundle: Bundle) -> None:
 
 def _add_dataset(session: Session, bundle: Bundle) -> None:
     dataset = bundle.dataset
-    known = session.get(DatasetRow, dataset.id)
+    known = by_id(session, DatasetRow, dataset.id)
     if known is not None and known.sha256 != dataset.sha256:
         raise IdTaken(
             f"there is already a dataset {dataset.id!r} with other rows; delete it, or import the "

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import defer
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from jobs.catalog import Catalog, NoSuchDataset, Upload
 from jobs.conversations import rows_of
 from jobs.database import Database
 from jobs.datasets import Reading
+from jobs.lookup import by_id
 from jobs.models import DatasetRow, FileRow
 
 
@@ -36,9 +37,9 @@ class Uploads:
         rows = Upload(upload.filename, rows_of(upload.filename, upload.data))
         self._catalog.add_dataset(id_, rows, reading)
         with self._database.writing() as session:
-            if (known := session.get(FileRow, id_)) is not None:
+            if (known := _by_id(session, id_)) is not None:
                 return known
-            if session.get(DatasetRow, id_) is None:
+            if by_id(session, DatasetRow, id_) is None:
                 raise NoSuchFile(f"file {id_!r} has been deleted meanwhile; upload it again")
             row = FileRow(
                 dataset_id=id_,
@@ -78,9 +79,13 @@ class Uploads:
     def file(self, id_: str) -> FileRow:
         """Raises NoSuchFile."""
         with self._database.reading() as session:
-            if row := session.get(FileRow, id_):
+            if row := _by_id(session, id_):
                 return row
         raise NoSuchFile(f"no file {id_!r}; GET /v1/files lists them all")
+
+
+def _by_id(session: Session, id_: str) -> FileRow | None:
+    return session.exec(select(FileRow).where(FileRow.dataset_id == id_)).first()
 
 
 def _id(upload: Upload, reading: Reading) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, String
 from sqlmodel import Field, SQLModel
 
-from jobs.models import UTCDateTime, now
+from jobs.models import DEFAULT, UTCDateTime, now
 
 
 class DeliveryStatus(StrEnum):
@@ -24,6 +24,7 @@ class WebhookRow(SQLModel, table=True):
     __tablename__ = "webhooks"
 
     id: str = Field(primary_key=True)  # grows with time
+    project: str = Field(default=DEFAULT, index=True)
     url: str
     events: list[str] = Field(sa_type=JSON)
     secret: str = Field(repr=False)  # ours, not a user's key: it must be known to sign with it

@@ -142,10 +142,16 @@ class Webhooks:
 
 
 def _collect(session: Session, hook: WebhookRow) -> None:
-    query = select(EventRow).where(col(EventRow.id) > hook.seen).order_by(col(EventRow.id))
-    for event in session.exec(query.limit(EVENTS)).all():
+    query = (
+        select(EventRow, JobRow.project)
+        .join(JobRow, col(JobRow.id) == EventRow.job_id)
+        .where(col(EventRow.id) > hook.seen)
+        .order_by(col(EventRow.id))
+    )
+    for event, project in session.exec(query.limit(EVENTS)).all():
         hook.seen = event.id or 0
-        if event.type != "done" or event.data.get("imported"):
+        is_told = event.type == "done" and not event.data.get("imported")
+        if not is_told or project != hook.project:
             continue
         for prefix in ("job", "fine_tuning.job"):
             if (type_ := f"{prefix}.{event.data['status']}") in hook.events:

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from app.deps import ServiceDep
+from app.deps import WholeDep
 from jobs.census import census
 
 router = APIRouter(tags=["health"])
@@ -16,8 +16,8 @@ router = APIRouter(tags=["health"])
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-def read_metrics(service: ServiceDep) -> Response:
-    """Needs the key, where there is one: a scraper sends it as a bearer token."""
+def read_metrics(service: WholeDep) -> Response:
+    """Needs the service's own key, where there is one: a scraper sends it as a bearer token."""
     alive = sum(alive for _, _, alive in service.supervisor.runners())
     text = service.metrics.text(census(service.database), alive)
     return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

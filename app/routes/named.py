@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.errors import BadField
 from app.openai.parts import NamesDep
 from app.schemas import Listing, page
-from jobs.models import VersionRow
+from jobs.name_rows import VersionRow
 from jobs.names import PREFIX
 from jobs.strict import Spec
 

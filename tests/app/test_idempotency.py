@@ -12,6 +12,7 @@ import anyio
 import httpx
 import pytest
 
+from app.access import NOBODY
 from app.errors import BodyTooLarge
 from app.idempotency import Idempotency
 from jobs.database import Database
@@ -156,6 +157,10 @@ SCOPE = {
 }
 
 
+def new_scope() -> dict[str, Any]:
+    return {**SCOPE, "state": {"caller": NOBODY}}
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path}/x.db")
@@ -173,7 +178,7 @@ def ask(app: Any, database: Database, body: bytes = b"{}") -> tuple[int, bytes]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {**SCOPE, "state": {}}
+    scope = new_scope()
     anyio.run(Idempotency(app, database), scope, receive, send)
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
@@ -248,7 +253,12 @@ def test_a_client_that_has_gone_leaves_its_key_free(database: Database) -> None:
     async def send(message: Any) -> None:
         raise AssertionError(message)
 
-    anyio.run(Idempotency(answering(201, []), database), {**SCOPE, "state": {}}, gone, send)
+    anyio.run(
+        Idempotency(answering(201, []), database),
+        new_scope(),
+        gone,
+        send,
+    )
     assert Repeats(database).begin("any", "digest")
     with database.reading() as session:
         assert session.connection().exec_driver_sql("SELECT count(*) FROM repeats").scalar() == 1
@@ -263,5 +273,10 @@ def test_too_large_says_its_limit(database: Database) -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    anyio.run(Idempotency(answering(201, []), database), {**SCOPE, "state": {}}, receive, send)
+    anyio.run(
+        Idempotency(answering(201, []), database),
+        new_scope(),
+        receive,
+        send,
+    )
     assert sent[0]["status"] == 413 and b"4 MB" in sent[1]["body"]

@@ -10,7 +10,8 @@ import pytest
 from jobs import prompts
 from jobs.catalog import BadId
 from jobs.database import Database
-from jobs.models import JobRow, PromptRow, Status, VersionRow
+from jobs.models import JobRow, PromptRow, Status
+from jobs.name_rows import VersionRow
 from jobs.names import (
     Names,
     NoSuchModel,

@@ -202,7 +202,7 @@ def test_a_wall_that_may_come_before_the_budget_s_end(wall, most, told, hosted, 
 
 def test_a_writer_that_is_not_in_the_estimate_is_named(told, past, hosted, database):
     with database.writing() as session:
-        row = session.get(EndpointRow, "hosted")
+        row = session.get(EndpointRow, ("default", "hosted"))
         row.probed = row.probed | {"capabilities": ["generation", "text_prompts"]}
         session.add(row)
     changes = {"endpoint": "hosted", "method": {"name": "llm", "writer": "hosted"}}

@@ -10,8 +10,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import SQLModel
 
-import jobs.webhook_rows  # noqa: F401  registers its tables
+import jobs.access_rows
+import jobs.name_rows
+import jobs.webhook_rows  # noqa: F401  all three register tables
 from jobs import schema
+from jobs.catalog import Catalog
 from jobs.database import Database
 from jobs.models import JobRow, Status
 from jobs.schema import TooNew
@@ -97,6 +100,34 @@ def test_an_old_database_is_brought_up(revision, old):
     assert {table: rows_of(copy, table) for table in before} == before
     assert rows_of(copy, "alembic_version") == [{"version_num": revision}]
     assert rows_of(file, "alembic_version") == [{"version_num": schema.revisions()[0]}]
+
+
+def test_what_came_with_the_service_becomes_everybody_s(old):
+    """And the rest the default project's; rows still go with their dataset."""
+    file = old("0007")
+    with closing(sqlite3.connect(file)) as connection:
+        for table, kept in (("datasets", "words"), ("endpoints", "text")):
+            names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            columns = ", ".join(f'"{name}"' for name in names)
+            values = columns.replace('"id"', "'came'").replace('"built_in"', "1")
+            connection.execute(
+                f"INSERT INTO {table} ({columns}) SELECT {values} FROM {table} WHERE id = ?",
+                (kept,),
+            )
+        connection.execute("INSERT INTO examples VALUES ('came', 1, 'train', '{}', 'x')")
+        connection.commit()
+    database = Database(f"sqlite:///{file}")
+    database.migrate()
+    for table in ("datasets", "endpoints"):
+        owners = {row["id"]: row["project"] for row in rows_of(file, table)}
+        assert owners.pop("came") == "" and set(owners.values()) == {"default"}
+    owners = {row["dataset_id"]: row["project"] for row in rows_of(file, "examples")}
+    assert owners == {"came": "", "words": "default"}
+    assert {row["project"] for row in rows_of(file, "jobs")} == {"default"}
+    Catalog(database.of("default")).delete_dataset("words")
+    database.close()
+    assert [row["dataset_id"] for row in rows_of(file, "examples")] == ["came"]
+    assert rows_of(file, "images") == rows_of(file, "files") == []
 
 
 def test_a_new_database_and_one_that_is_up_leave_no_copy(tmp_path):
