@@ -143,6 +143,10 @@ def saying(answer: bytes) -> Iterator[str]:
             with closing(connection):
                 connection.recv(65_536)
                 connection.sendall(answer)
+                # Closing with bytes unread would reset the connection, answer and all.
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65_536):
+                    pass
 
         thread = threading.Thread(target=once)
         thread.start()
