@@ -1,0 +1,45 @@
+// Draws the figures of a page: `data-figure` is where plotly's JSON is, `data-version` what it depends on. Anew when the
+// version or the theme has changed; in details that are closed, when they are opened. Each can be kept as a file.
+import { describe, get } from './api.js';
+
+const STILL = { displayModeBar: false, responsive: true };
+const FILE = { width: 900, height: 520 }; // pixels of a figure that is kept
+/** @type {Map<Element, string>} */ const asked = new Map(); // of each figure, what was asked for last
+
+/** The plotly of the page, once it has loaded. @type {Promise<any>} */
+const plotly = new Promise((loaded) => {
+  if (window.Plotly) loaded(window.Plotly);
+  else document.querySelector('#plotly')?.addEventListener('load', () => loaded(window.Plotly));
+});
+
+const theme = () => document.documentElement.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
+const place = (figure) => figure.querySelector('.plot');
+
+/** @param {any} figure */
+async function draw(figure) {
+  const { figure: address, version = '' } = figure.dataset;
+  const wanted = `${address} ${version} ${theme()}`;
+  if (asked.get(figure) === wanted || figure.closest('details:not([open])')) return;
+  asked.set(figure, wanted);
+  try {
+    const { data, layout } = await get(`${address}${address.includes('?') ? '&' : '?'}theme=${theme()}`);
+    const { react } = await plotly;
+    if (asked.get(figure) === wanted) await react(place(figure), data, layout, STILL); // or else it was overtaken
+  } catch (error) {
+    asked.delete(figure);
+    if (!place(figure).firstElementChild) place(figure).textContent = describe(error);
+  }
+}
+
+const drawAll = () => document.querySelectorAll('[data-figure]').forEach(draw);
+
+document.addEventListener('click', async ({ target }) => {
+  const { format } = target instanceof HTMLElement ? target.dataset : {};
+  if (!format) return;
+  const figure = /** @type {HTMLElement} */ (target).closest('[data-figure]');
+  (await plotly).downloadImage(place(figure), { format, filename: figure.dataset.file, scale: format === 'png' ? 2 : 1, ...FILE });
+});
+addEventListener('refreshed', drawAll);
+document.addEventListener('themechange', drawAll);
+document.addEventListener('toggle', drawAll, true); // of details; it does not bubble
+drawAll();

@@ -1,0 +1,9 @@
+"""Keys, and who did what."""
+
+from fastapi import APIRouter
+
+from web.rendering import Renderer
+
+
+def add(router: APIRouter, render: Renderer) -> None:
+    """To be written."""
