@@ -34,12 +34,13 @@ serve: $(READY) ## the service and its dashboard (ARGS="--port 8000 --data data"
 
 test: $(READY) browser lint ## everything: style, types, all tests, a real browser
 	@$(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadfile $(ARGS)
-	@$(if $(ARGS),:,$(BIN)/python -m pytest -m alone tests/test_latency.py)
+	@$(if $(ARGS),:,$(BIN)/python -m pytest -m alone tests/test_latency.py tests/web/test_many_generations.py)
 
 lint: $(READY) ## style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+	@DENO_NO_UPDATE_CHECK=1 $(BIN)/deno check --quiet --config web/jsconfig.json web/static/*.js
 	@$(BIN)/hadolint Dockerfile
 
 format: $(READY) ## put the code into its form

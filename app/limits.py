@@ -18,6 +18,7 @@ from app.errors import BodyTooLarge, answer_to, error_response, unforeseen
 from app.rates import Rates
 from app.settings import Settings
 from jobs.projects import NoSuchProject
+from web.asking import INSIDE
 from web.pages import CONTENT_SECURITY_POLICY
 
 logger = logging.getLogger("app.access")
@@ -91,6 +92,8 @@ class Gate:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         """In the log by its path, in the metrics by its template; in neither by its query."""
+        if INSIDE in scope:  # a page's question: the page itself is recorded
+            return
         verb, path, request_id = scope["method"], scope["path"], scope["state"]["request_id"]
         facts = {"request_id": request_id, "method": verb, "path": path, "status": status}
         logger.info(
@@ -123,6 +126,8 @@ class Gate:
 
     async def _no_entry(self, scope: Scope, headers: Headers) -> Response | None:
         """Finds out who asks, and refuses those who may not."""
+        if INSIDE in scope:  # a page's question: its reader is known, and the page has been counted
+            return _not_allowed(scope["state"]["caller"], scope)
         is_open = scope["path"].startswith(OPEN_PATHS)
         try:
             caller = await self._access.caller(headers)

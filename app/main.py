@@ -14,7 +14,20 @@ from app.errors import REFUSALS, ErrorEnvelope, add_error_handlers
 from app.idempotency import Idempotency
 from app.limits import Gate
 from app.metrics import Metrics
-from app.routes import catalog, datasets, events, figures, health, jobs, metrics, prompts, webhooks
+from app.routes import (
+    catalog,
+    compare,
+    datasets,
+    events,
+    figures,
+    generations,
+    health,
+    jobs,
+    metrics,
+    prompts,
+    summary,
+    webhooks,
+)
 from app.routes.access import router as access
 from app.routes.bundles import router as bundles
 from app.routes.health import VERSION
@@ -59,7 +72,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.service = service
     add_error_handlers(app)
-    for module in (health, catalog, datasets, jobs, events, prompts, figures, webhooks, metrics):
+    for module in (health, catalog, datasets, jobs, generations, events, prompts, figures):
+        app.include_router(module.router)
+    for module in (summary, compare, webhooks, metrics):
         app.include_router(module.router)
     app.include_router(named)
     app.include_router(bundles)

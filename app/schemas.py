@@ -217,13 +217,17 @@ class GenerationPublic(BaseModel):
     incumbent_dev_loss: float | None
     incumbent_dev_accuracy: float
     internals: dict[str, float]
+    text: str | None  # the champion's words, of a text prompt
     seconds: float
     model_seconds: float
+    tokens: int | None  # all that the job had spent on APIs by then, and its cost
+    cost: float | None
 
     @classmethod
     def of(cls, row: GenerationRow, timing: TimingRow) -> "GenerationPublic":
-        times = timing.model_dump(include={"seconds", "model_seconds"})
-        return cls(**row.model_dump(exclude={"job_id", "allocation"}), **times)
+        times = timing.model_dump(include={"seconds", "model_seconds", "tokens"})
+        cost = None if timing.cost is None else timing.cost / PICO
+        return cls(**row.model_dump(exclude={"job_id", "allocation"}), **times, cost=cost)
 
 
 class SharePublic(BaseModel):

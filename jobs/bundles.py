@@ -33,6 +33,7 @@ from jobs.models import (
 )
 from jobs.names import JOB_ID
 from jobs.readers import BadFile
+from jobs.report import Scores
 from jobs.spec import JobSpec
 from jobs.task import Example
 
@@ -84,6 +85,8 @@ class Bundle:
             files["prompt.bin"] = self.prompt.content
         if self.report is not None:
             files["report.json"] = _json(self.report.body)
+            if self.report.scores is not None:
+                files["scores.json"] = _json(self.report.scores)
         for image in sorted(self.images, key=lambda image: image.name):
             files[IMAGES + image.name.removeprefix(HASH)] = image.data
         return _zip(files)
@@ -121,11 +124,17 @@ def _bundle(files: dict[str, bytes]) -> Bundle:
         _rows(TimingRow, files["timings.jsonl"]),
         _row(UsageRow, usage) if usage else None,
         PromptRow.model_validate(json.loads(prompt) | content) if prompt else None,
-        ReportRow(job_id=job.id, body=json.loads(report)) if report else None,
+        _report(job.id, report, files.get("scores.json")) if report else None,
         dataset,
         _rows(ExampleRow, files["examples.jsonl"]),
         list(_images(files, dataset.id)),
     )
+
+
+def _report(job_id: str, body: bytes, scores: bytes | None) -> ReportRow:
+    """Archives of earlier versions have no scores."""
+    kept = Scores.model_validate_json(scores).model_dump() if scores else None
+    return ReportRow(job_id=job_id, body=json.loads(body), scores=kept)
 
 
 def _images(files: dict[str, bytes], dataset_id: str) -> Iterator[ImageRow]:

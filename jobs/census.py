@@ -13,6 +13,7 @@ from jobs.models import EndpointRow, JobRow, Status, UsageRow
 from jobs.webhook_rows import DeliveryRow, DeliveryStatus
 
 CURRENCIES = 20  # told apart at most: people write them into endpoints by hand
+OTHER = "other"  # in place of a currency that is not known
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ def _sums(session: Session) -> dict[str, float]:
     return found
 
 
+def currencies(session: Session) -> dict[str, str]:
+    """In which each endpoint's prices are."""
+    rows = session.exec(select(EndpointRow))
+    return {row.id: str(row.options.get("currency", "USD")) for row in rows}
+
+
 def _cost(session: Session) -> dict[str, float]:
     """What was spent by the currency of the job's endpoint; of endpoints that are gone: other."""
     endpoint: Any = col(JobRow.spec)["endpoint"].as_string()
@@ -69,13 +76,11 @@ def _cost(session: Session) -> dict[str, float]:
         .where(JobRow.id == UsageRow.job_id, UsageRow.cost > 0)
         .group_by(endpoint)
     )
-    currencies = {
-        row.id: row.options.get("currency", "USD") for row in session.exec(select(EndpointRow))
-    }
-    known = sorted(set(currencies.values()))[:CURRENCIES]
+    of_endpoint = currencies(session)
+    known = sorted(set(of_endpoint.values()))[:CURRENCIES]
     costs: dict[str, float] = {}
     for id_, cost in session.execute(spent):
-        currency = currencies.get(id_, "")
-        name = currency if currency in known else "other"
+        currency = of_endpoint.get(id_, OTHER)
+        name = currency if currency in known else OTHER
         costs[name] = costs.get(name, 0.0) + cost / PICO
     return costs

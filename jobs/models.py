@@ -133,7 +133,10 @@ class JobRow(SQLModel, table=True):
     """One tuning run."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_project", "project", "id"),)
+    __table_args__ = (
+        Index("ix_jobs_project", "project", "id"),
+        Index("ix_jobs_heartbeat", "project", "heartbeat"),  # who has worked today?
+    )
 
     id: str = Field(primary_key=True)  # grows with time, so it is the order of the queue
     project: str = DEFAULT
@@ -181,10 +184,14 @@ class GenerationRow(SQLModel, table=True):
     incumbent_dev_accuracy: float
     internals: dict[str, float] = _json()
     allocation: list[list[int]] | None = _json(nullable=True)  # train row, queries it was asked
+    text: str | None = None  # the champion's words, of a text prompt
 
 
 class TimingRow(SQLModel, table=True):
-    """How long a generation took: apart from its row, because no two runs agree on it."""
+    """When a generation came, how long it took and what had been spent on APIs by then.
+
+    Apart from its row, because no two runs agree on it. Null: recorded before it was told.
+    """
 
     __tablename__ = "timings"
 
@@ -192,6 +199,9 @@ class TimingRow(SQLModel, table=True):
     number: int = Field(primary_key=True)
     seconds: float
     model_seconds: float
+    at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    tokens: int | None = Field(default=None, sa_type=BigInteger)  # read and written since the start
+    cost: int | None = Field(default=None, sa_type=BigInteger)  # as of `usage`, since the start
 
 
 class CheckpointRow(SQLModel, table=True):
@@ -255,6 +265,7 @@ class ReportRow(SQLModel, table=True):
 
     job_id: str = Field(foreign_key="jobs.id", primary_key=True, ondelete="CASCADE")
     body: dict[str, Any] = _json()
+    scores: dict[str, Any] | None = _json(nullable=True)  # as of `jobs.report.Scores`
 
 
 class EventRow(SQLModel, table=True):

@@ -8,7 +8,7 @@ from jobs.meter import BudgetSpent, Meter
 from jobs.models import Status
 from jobs.objective import Objective, finite
 from jobs.prompts import TextPrompt
-from jobs.report import compare, versions
+from jobs.report import compare, scores, versions
 from jobs.search import Incumbent
 from jobs.store import Ending
 from jobs.work import Work
@@ -54,7 +54,8 @@ def report(work: Work, incumbent: Incumbent) -> Ending:
     if work.rung is not None:
         body["rung"] = work.rung
     reason = "budget_spent" if work.meter.ran_out else "search_ended"
-    return Ending(Status.SUCCEEDED, reason, None, _in_a_nutshell(body), body)
+    kept = scores(baseline, tuned, test).model_dump()
+    return Ending(Status.SUCCEEDED, reason, None, _in_a_nutshell(body), body, kept)
 
 
 def _not_measured(error: BudgetSpent) -> dict[str, Any]:

@@ -75,6 +75,11 @@ def kind_of(prompt: Prompt) -> Kind:
     return KINDS[type(prompt)]
 
 
+def words_of(prompt: Prompt) -> str | None:
+    """What people read of it; None: it is no text."""
+    return prompt.text if isinstance(prompt, TextPrompt) else None
+
+
 def dumps(prompt: Prompt) -> bytes:
     """The prompt as a file: UTF-8 text, safetensors, or JSON.
 

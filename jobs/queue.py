@@ -15,6 +15,7 @@ from jobs.models import (
     PromptRow,
     Status,
     TimingRow,
+    UsageRow,
     now,
 )
 from jobs.store import Ending, end_job, pause_job, status_event
@@ -121,6 +122,7 @@ class JobQueue:
             job = _hold(session, held, heartbeat=time.time(), crashes=0, outages=0)
             job.generation, job.queries = row.number, row.queries
             _add_time(job, timing)
+            _stamp(session, timing)
             for each in (row, timing, saved):
                 session.merge(each)
             if prompt is not None:
@@ -193,6 +195,13 @@ def _is_to_leave(job: JobRow) -> bool:
 def _add_time(job: JobRow, timing: TimingRow) -> None:
     job.seconds += timing.seconds
     job.model_seconds += timing.model_seconds
+
+
+def _stamp(session: Session, timing: TimingRow) -> None:
+    """With the instant, and what the job's account says it has spent on APIs."""
+    usage = session.get(UsageRow, timing.job_id) or UsageRow(job_id=timing.job_id)
+    timing.at, timing.cost = now(), usage.cost
+    timing.tokens = usage.tokens_in + usage.tokens_out
 
 
 def _take(session: Session, job: JobRow, runner: str, at: float) -> JobRow:

@@ -7,7 +7,7 @@ from backends.base import Backend, TakesSoftPrompts
 from jobs import checkpoint, prompts
 from jobs.models import CheckpointRow, GenerationRow, PromptRow
 from jobs.objective import finite
-from jobs.prompts import SoftPrompt, TextPrompt
+from jobs.prompts import SoftPrompt
 from jobs.search import Generation, Incumbent
 
 
@@ -28,6 +28,7 @@ def generation_row(job_id: str, queries: int, generation: Generation[Any]) -> Ge
         incumbent_dev_accuracy=incumbent.dev_accuracy,
         internals={name: x for name, x in (generation.internals or {}).items() if math.isfinite(x)},
         allocation=[list(share) for share in (generation.allocation or {}).items()] or None,
+        text=champion.text,
     )
 
 
@@ -53,7 +54,7 @@ def prompt_row(job_id: str, backend: Backend, incumbent: Incumbent | None) -> Pr
         dev_loss=finite(incumbent.dev_loss),
         dev_accuracy=incumbent.dev_accuracy,
         kind=prompts.kind_of(incumbent.prompt),
-        text=incumbent.prompt.text if isinstance(incumbent.prompt, TextPrompt) else None,
+        text=prompts.words_of(incumbent.prompt),
         content=prompts.dumps(incumbent.prompt),
         nearest_words=words,
     )

@@ -1,11 +1,14 @@
 """Is the tuned prompt better than the baseline? The test split's figures; no model, no database."""
 
+import hashlib
+import json
 import platform
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, Field, model_validator
 
 from jobs.objective import Scored, finite
 from jobs.significance import COUNTED, GRADED, Statistics
@@ -15,11 +18,32 @@ SIGNIFICANT = 0.05  # the p-value below which a difference is not put down to ch
 MOST_CHANGED = 1_000  # rows whose two answers are shown
 N_KEPT = 6  # rows shown of those that both prompts answer alike, and right: evenly spread
 
+Right = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Scores(BaseModel):
+    """How right each test row was answered, to be held against another job's."""
+
+    rows: str  # SHA-256 of the rows: equal for equal rows alone
+    baseline: list[Right]
+    tuned: list[Right]
+
+    @model_validator(mode="after")
+    def _of_the_same_rows(self) -> "Scores":
+        if len(self.baseline) != len(self.tuned):
+            raise ValueError("the two prompts were scored on different numbers of rows")
+        return self
+
 
 def summary(scored: Scored, statistics: Statistics = COUNTED) -> dict[str, Any]:
     """Accuracy with its interval."""
     low, high = statistics.interval(scored.right)
     return {"accuracy": scored.accuracy, "n": len(scored.right), "low": low, "high": high}
+
+
+def statistics_of(task: Task) -> Statistics:
+    """By how fine its answers are judged."""
+    return GRADED if task.metric is not None and task.metric.graded else COUNTED
 
 
 def versions() -> dict[str, str]:
@@ -37,7 +61,7 @@ def compare(
     baseline: Scored, tuned: Scored, examples: Sequence[Example], task: Task
 ) -> dict[str, Any]:
     """The report's figures: both prompts on the same rows, in the labels' order."""
-    statistics = GRADED if task.metric is not None and task.metric.graded else COUNTED
+    statistics = statistics_of(task)
     gains = tuned.right - baseline.right
     p_value = statistics.p_value(gains)
     body: dict[str, Any] = {
@@ -66,6 +90,16 @@ def compare(
         "changed": changed[:MOST_CHANGED],
         "kept": kept[:: max(1, len(kept) // N_KEPT)][:N_KEPT],
     }
+
+
+def scores(baseline: Scored, tuned: Scored, examples: Sequence[Example]) -> Scores:
+    """What is kept of the test split, row by row."""
+    rows = [[sorted(each.inputs.items()), each.label] for each in examples]
+    return Scores(
+        rows=hashlib.sha256(json.dumps(rows).encode()).hexdigest(),
+        baseline=baseline.right.tolist(),
+        tuned=tuned.right.tolist(),
+    )
 
 
 def _confusion(

@@ -10,7 +10,7 @@ import numpy as np
 
 from jobs.meter import BudgetSpent, Meter, Writing
 from jobs.objective import Objective, Scored
-from jobs.prompts import Prompt
+from jobs.prompts import Prompt, words_of
 from jobs.spaces import Space, decode_all
 from optimizers.allocation import Allocates
 from optimizers.base import Chooses, Losses, Optimizer, Staged, Trial, Writes, mean_losses
@@ -44,6 +44,7 @@ class Champion:
     population_loss: float  # mean over the candidates that did not fail
     dev_loss: float
     dev_accuracy: float
+    text: str | None = None  # its words, of a text prompt
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,7 @@ class Search(Generic[S]):
                 found.mean_loss,
                 on_dev.loss,
                 on_dev.accuracy,
+                words_of(champion),
             ),
             self.optimizer.describe(state),
             self.optimizer.allocation(state) if isinstance(self.optimizer, Allocates) else None,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from jobs.database import Database
 from jobs.models import (
@@ -50,6 +51,7 @@ class Ending(NamedTuple):
     error: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     report: dict[str, Any] | None = None
+    scores: dict[str, Any] | None = None  # of the report, row by row
 
 
 class JobStore:
@@ -203,23 +205,20 @@ class JobStore:
             get_job(session, job_id)
             return session.get(ReportRow, job_id)
 
+    def scores(self, job_ids: Sequence[str]) -> dict[str, Any]:
+        """What is kept of the test rows of those jobs that have a report, by job id."""
+        query = select(ReportRow.job_id, ReportRow.scores).where(col(ReportRow.job_id).in_(job_ids))
+        with self._database.reading() as session:
+            return dict(session.exec(query).all())
+
     def generations(
         self, job_id: str, *, after: int = 0, limit: int = 1000
     ) -> list[tuple[GenerationRow, TimingRow]]:
         """The oldest first, each with how long it took."""
-        same = (col(TimingRow.job_id) == GenerationRow.job_id) & (
-            col(TimingRow.number) == GenerationRow.number
-        )
-        query = (
-            select(GenerationRow, TimingRow)
-            .join(TimingRow, same)
-            .where(GenerationRow.job_id == job_id, GenerationRow.number > after)
-            .order_by(col(GenerationRow.number))
-            .limit(limit)
-        )
+        query = generations_of(job_id).where(GenerationRow.number > after).limit(limit)
         with self._database.reading() as session:
             get_job(session, job_id)
-            return list(session.exec(query))
+            return list(session.exec(query.order_by(col(GenerationRow.number))))
 
     def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRow]:
         query = (
@@ -257,6 +256,16 @@ def get_job(session: Session, job_id: str) -> JobRow:
     raise NoSuchJob(f"no job {job_id!r}")
 
 
+def generations_of(job_id: str) -> "Select[GenerationRow, TimingRow]":
+    """Each with its timing, in no order."""
+    same = (col(TimingRow.job_id) == GenerationRow.job_id) & (
+        col(TimingRow.number) == GenerationRow.number
+    )
+    return (
+        select(GenerationRow, TimingRow).join(TimingRow, same).where(GenerationRow.job_id == job_id)
+    )
+
+
 def end_job(session: Session, job: JobRow, ending: Ending) -> None:
     job.status, job.termination_reason = ending.status, ending.reason
     job.error, job.result = ending.error, ending.result
@@ -265,7 +274,7 @@ def end_job(session: Session, job: JobRow, ending: Ending) -> None:
     if ending.report is not None:
         # what was expected stands beside what was spent
         body = {**ending.report, "estimate": job.estimate}
-        session.merge(ReportRow(job_id=job.id, body=body))
+        session.merge(ReportRow(job_id=job.id, body=body, scores=ending.scores))
         session.add(EventRow(job_id=job.id, type="result", data={}))
     status_event(session, job.id, ending.status)
     session.add(EventRow(job_id=job.id, type="done", data={"status": ending.status}))

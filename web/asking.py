@@ -8,7 +8,8 @@ from fastapi import Request
 from starlette.types import Message
 
 SHARED = ("type", "http_version", "scheme", "server", "client")  # with the page's request
-FORWARDED = (b"authorization", b"host", b"x-gradless-project")  # what the gate looks at
+FORWARDED = (b"authorization", b"host", b"x-gradless-project")  # who asks, and where
+INSIDE = "gradless.inside"  # marks a scope: no request from outside, and its caller is known
 
 
 class NotTold(Exception):
@@ -41,6 +42,8 @@ async def ask(request: Request, path: str, **query: str) -> Any:
         "raw_path": quote(path).encode(),
         "query_string": urlencode(query).encode(),
         "headers": [pair for pair in request.headers.raw if pair[0] in FORWARDED],
+        "state": {"caller": getattr(request.state, "caller", None)},
+        INSIDE: True,
     }
     await request.app(scope, receive, send)
     told = json.loads(body)

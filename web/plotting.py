@@ -11,7 +11,7 @@ from typing import Any
 Figure = dict[str, Any]
 Trace = dict[str, Any]
 
-MAX_POINTS = 2000  # of one line; more cannot be seen and makes the page slow
+MAX_POINTS = 1000  # of one line; more cannot be seen and makes the page slow
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 
 
@@ -28,6 +28,7 @@ class Theme:
     incumbent: str
     test: str
     scale: tuple[str, str]  # of a heat map: none, all
+    series: tuple[str, ...]  # of jobs beside each other
 
 
 THEMES: dict[str, Theme] = {
@@ -41,6 +42,10 @@ THEMES: dict[str, Theme] = {
         incumbent="#0072b2",
         test="#00795a",
         scale=("#f4f7fb", "#0072b2"),
+        series=(
+            *("#0072b2", "#d55e00", "#00795a", "#a8427c"),
+            *("#9a7200", "#3b8ec2", "#1d2433", "#7d8598"),
+        ),
     ),
     "dark": Theme(
         text="#e8ebf2",
@@ -52,6 +57,10 @@ THEMES: dict[str, Theme] = {
         incumbent="#56b4e9",
         test="#3fd1a4",
         scale=("#1f2636", "#56b4e9"),
+        series=(
+            *("#56b4e9", "#e69f00", "#3fd1a4", "#e08dbc"),
+            *("#f0e442", "#7f9fc4", "#e8ebf2", "#98a1b5"),
+        ),
     ),
 }
 

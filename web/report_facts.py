@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from web.examples import change
 from web.formats import DASH, count, interval, loss, measured, p_value, percent, points
 
 Object = Mapping[str, Any]  # an object of the API, as its JSON says it
@@ -187,7 +188,7 @@ def changed(story: Story, most: int | None = None) -> list[Row]:
             " · ".join(map(str, row["inputs"].values())),
             row["label"],
             *(_answer(row, side, story.measure) for side in SIDES),
-            _change(row["baseline_right"], row["tuned_right"]),
+            change(row["baseline_right"], row["tuned_right"]),
         ]
         for row in [*report["changed"][:most], *report.get("kept", [])]
     ]
@@ -204,9 +205,3 @@ def shown(story: Story, most: int | None = None) -> str:
 def _answer(row: Object, side: str, measure: str) -> str:
     answer = row[side] or "(empty)"
     return answer if measure == "accuracy" else f"{answer} ({percent(row[f'{side}_right'])})"
-
-
-def _change(was: float, now: float) -> str:
-    if now == was:
-        return "as right" if now else "still wrong"
-    return "fixed" if now > was else "broken"

@@ -1,60 +1,87 @@
-"""A figure of lines as static SVG, for a page that has to do without a script. Knows no job.
+"""A figure as static SVG, for a page that has to do without a script. Knows no job.
 
-Of plotly's dictionaries it draws what `plotting` makes of curves: lines, stairs, dashes, points
-with an error bar, the titles of the axes and the legend.
+Of plotly's dictionaries it draws what `plotting` and its users make: lines, stairs, dashes, points
+with an error bar, panels above each other, bars, heat maps, titles, notes and the legend.
 """
 
-import math
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from xml.etree.ElementTree import Element, SubElement, tostring
+from html import unescape
 
-from web.plotting import Figure, Trace, theme_named
+from web.canvas import LETTER, MOST_TICKS, Canvas, Scale, in_digits
+from web.plotting import Figure, Trace
+from web.svg_tables import bars, heat_map
 
-WIDTH, HEIGHT = 560, 340  # pixels, as are all places here
+HEIGHT = 340  # pixels, as are all places here
 LEFT, RIGHT, ROW = 64, 530, 20  # of the frame; of one row of the legend
 BOTTOM = HEIGHT - 50
-LETTER = 6.7  # about as wide as one is in the legend
-MOST_TICKS = 6
-INK = theme_named("light")
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Where a value is on the page."""
-
-    low: float
-    high: float
-    start: float  # the place of `low`
-    end: float  # of `high`
-
-    def at(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return round(self.start + share * (self.end - self.start), 1)
-
-    def ticks(self) -> list[float]:
-        """Round values, as many as can be read: 1, 2 or 5 times a power of ten apart."""
-        least = (self.high - self.low) / MOST_TICKS
-        power = 10.0 ** math.floor(math.log10(least))
-        step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
-        first = math.ceil(self.low / step)
-        return [i * step for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
+BELOW = 50  # the room for the x axis
+DASHES = {"dash": "6 4", "dot": "2 4", "dashdot": "8 4 2 4"}
+TAG = re.compile(r"<[^>]*>")
+DRAWN_ELSEWHERE = {"bar": bars, "heatmap": heat_map}
 
 
 def drawn(figure: Figure, label: str) -> str:
     """An `<svg>` element; `label` says what it shows to whoever cannot see it."""
-    size = {"width": str(WIDTH), "height": str(HEIGHT), "viewBox": f"0 0 {WIDTH} {HEIGHT}"}
-    svg = Element("svg", {**size, "role": "img", "aria-label": label, "font-size": "12"})
+    kinds = {trace["type"] for trace in figure["data"]}
+    if found := kinds & DRAWN_ELSEWHERE.keys():
+        return DRAWN_ELSEWHERE[found.pop()](figure, label)
+    if any(trace.get("yaxis", "y") != "y" for trace in figure["data"]) or (
+        "domain" in figure["layout"]["yaxis"]
+    ):
+        return _panels(figure, label)
+    return _curves(figure, label)
+
+
+def as_file(figure: Figure, label: str) -> str:
+    """The same to stand by itself: with its namespace, and on its own ground."""
+    head, _, rest = drawn(figure, label).partition(">")
+    ground = figure["layout"]["paper_bgcolor"]
+    family = 'xmlns="http://www.w3.org/2000/svg" font-family="system-ui, sans-serif"'
+    box = f'<rect width="100%" height="100%" fill="{ground}"/>'
+    if head.endswith("/"):  # nothing is drawn
+        head, rest = head[:-1], "</svg>"
+    return f"{head.replace('<svg', f'<svg {family}', 1)}>{box}{rest}"
+
+
+def _curves(figure: Figure, label: str) -> str:
+    canvas = Canvas(figure, label, HEIGHT)
     traces = [trace for trace in figure["data"] if trace["x"]]
     axes = figure["layout"]["xaxis"], figure["layout"]["yaxis"]
-    top = _legend(svg, traces) + 12
-    left, right = axes[0]["range"]
+    notes = figure["layout"].get("annotations", [])
+    top = _legend(canvas, traces) + (28 if notes and traces else 12)
+    left, right = axes[0].get("range") or (0, 1)
     low, high = _bounds(traces)
     x, y = Scale(left, right, LEFT, RIGHT), Scale(low, high, BOTTOM, top)
-    _grid(svg, x, y, axes)
+    _x_axis(canvas, x, BOTTOM, axes[0]["title"]["text"])
+    _y_axis(canvas, y, axes[1], MOST_TICKS)
     for trace in traces:
-        _trace(svg, trace, x, y)
-    return tostring(svg, encoding="unicode")
+        _trace(canvas, trace, x, y)
+    for each in notes:
+        _note(canvas, each, top)
+    return canvas.written()
+
+
+def _panels(figure: Figure, label: str) -> str:
+    """One above the other, as the domains of their axes say."""
+    look, traces = figure["layout"], figure["data"]
+    height = look["height"]
+    canvas, inner = Canvas(figure, label, height), height - BELOW
+    right = max((x for trace in traces for x in trace["x"]), default=1)
+    x = Scale(0, right or 1, LEFT, RIGHT)
+    _x_axis(canvas, x, inner, look["xaxis"]["title"]["text"])
+    for name in (name for name in look if name.startswith("yaxis")):
+        mine = [each for each in traces if f"yaxis{each['yaxis'][1:]}" == name]
+        below, above = ((1 - share) * inner for share in look[name]["domain"])
+        low, high = _bounds(mine)
+        y = Scale(low, high, below, above)
+        _y_axis(canvas, y, look[name], look[name]["nticks"])
+        for trace in mine:
+            _trace(canvas, trace, x, y)
+    for title in look["annotations"]:
+        words = unescape(TAG.sub("", title["text"]))
+        canvas.text(LEFT, (1 - title["y"]) * inner - 8, words)
+    return canvas.written()
 
 
 def _bounds(traces: Sequence[Trace]) -> tuple[float, float]:
@@ -72,74 +99,65 @@ def _values(trace: Trace) -> Iterator[float]:
         yield trace["y"][0] + bar["array"][0]
 
 
-def _legend(svg: Element, traces: Sequence[Trace]) -> float:
+def _legend(canvas: Canvas, traces: Sequence[Trace]) -> float:
     """One entry a trace, in as many rows as they need; where the last row ends."""
     x, y = float(LEFT), 14
-    for trace in traces:
-        width = 30 + LETTER * len(trace["name"])
+    for trace in (each for each in traces if each.get("showlegend", True)):
+        name = unescape(trace["name"])
+        width = 30 + LETTER * len(name)
         if x + width > RIGHT and x > LEFT:
             x, y = float(LEFT), y + ROW
-        _stroke(svg, trace, f"M{x:.0f} {y - 4}h22")
+        _stroke(canvas, trace, f"M{x:.0f} {y - 4}h22")
         if trace["mode"] == "markers":
-            _diamond(svg, x + 11, y - 4, trace["marker"]["color"])
-        _text(svg, x + 28, y, trace["name"], fill=INK.text)
+            canvas.diamond(x + 11, y - 4, trace["marker"]["color"])
+        canvas.text(x + 28, y, name, color=canvas.words)
         x += width + 14
     return y
 
 
-def _grid(svg: Element, x: Scale, y: Scale, axes: tuple[Trace, Trace]) -> None:
-    for value, shown in _written(x.ticks()):
-        _text(svg, x.at(value), BOTTOM + 18, shown, anchor="middle")
-    for value, shown in _written(y.ticks()):
-        _line(svg, f"M{LEFT} {y.at(value)}H{RIGHT}", INK.grid, "1")
-        _text(svg, LEFT - 8, y.at(value) + 4, shown + axes[1].get("ticksuffix", ""), anchor="end")
-    _line(svg, f"M{LEFT} {BOTTOM}H{RIGHT}", INK.muted, "1")
-    _text(svg, (LEFT + RIGHT) / 2, HEIGHT - 8, axes[0]["title"]["text"], anchor="middle")
-    middle = (y.start + y.end) / 2
-    turned = {"transform": f"rotate(-90 14 {middle:.0f})"}
-    _text(svg, 14, middle, axes[1]["title"]["text"], anchor="middle", **turned)
+def _x_axis(canvas: Canvas, x: Scale, bottom: float, title: str) -> None:
+    for value, shown in in_digits(x.ticks()):
+        canvas.text(x.at(value), bottom + 18, shown, anchor="middle")
+    canvas.line(f"M{LEFT} {bottom}H{RIGHT}", canvas.muted, 1)
+    canvas.text((LEFT + RIGHT) / 2, bottom + 42, title, anchor="middle")
 
 
-def _trace(svg: Element, trace: Trace, x: Scale, y: Scale) -> None:
+def _y_axis(canvas: Canvas, y: Scale, axis: Trace, most: int) -> None:
+    for value, shown in in_digits(y.ticks(most)):
+        canvas.line(f"M{LEFT} {y.at(value)}H{RIGHT}", canvas.rule, 1)
+        if axis.get("showticklabels", True):
+            words = shown + axis.get("ticksuffix", "")
+            canvas.text(LEFT - 8, y.at(value) + 4, words, anchor="end")
+    if title := axis["title"]["text"]:
+        canvas.turned(14, round((y.start + y.end) / 2), title, -90, anchor="middle")
+
+
+def _note(canvas: Canvas, said: Trace, top: float) -> None:
+    """In the corner, or in the middle of a figure that has nothing to draw."""
+    if said["x"] == 1:
+        canvas.text(RIGHT, top - 8, said["text"], anchor="end")
+    else:
+        canvas.text((LEFT + RIGHT) / 2, top + 40, said["text"], anchor="middle")
+
+
+def _trace(canvas: Canvas, trace: Trace, x: Scale, y: Scale) -> None:
     xs, ys = [x.at(value) for value in trace["x"]], [y.at(value) for value in trace["y"]]
     if trace["mode"] == "markers":
         low, high = (y.at(value) for value in list(_values(trace))[1:])
         bar = f"M{xs[0] - 5} {low}h10m-5 0V{high}m-5 0h10"
-        _line(svg, bar, trace["marker"]["color"], "2")
-        _diamond(svg, xs[0], ys[0], trace["marker"]["color"])
+        canvas.line(bar, trace["marker"]["color"], 2)
+        canvas.diamond(xs[0], ys[0], trace["marker"]["color"])
     elif len(xs) == 1:
-        _diamond(svg, xs[0], ys[0], trace["line"]["color"])
+        canvas.diamond(xs[0], ys[0], trace["line"]["color"])
     else:
         stairs = trace["line"].get("shape") == "hv"
         steps = [f"H{a}V{b}" if stairs else f"L{a} {b}" for a, b in zip(xs, ys, strict=True)]
-        _stroke(svg, trace, f"M{xs[0]} {ys[0]}{''.join(steps[1:])}")
+        _stroke(canvas, trace, f"M{xs[0]} {ys[0]}{''.join(steps[1:])}")
 
 
-def _stroke(svg: Element, trace: Trace, path: str) -> None:
+def _stroke(canvas: Canvas, trace: Trace, path: str) -> None:
     """In the pen of a trace of lines; one of points has none."""
     if pen := trace.get("line"):
-        dashes = {"stroke-dasharray": "6 4"} if pen.get("dash") else {}
-        _line(svg, path, pen["color"], str(pen["width"]), **dashes)
-
-
-def _line(svg: Element, path: str, color: str, width: str, **more: str) -> None:
-    pen = {"stroke": color, "stroke-width": width, "stroke-linejoin": "round"}
-    SubElement(svg, "path", {"d": path, "fill": "none", **pen, **more})
-
-
-def _diamond(svg: Element, x: float, y: float, color: str) -> None:
-    SubElement(svg, "path", {"d": f"M{x} {y - 6}l6 6l-6 6l-6 -6z", "fill": color})
-
-
-def _text(
-    svg: Element, x: float, y: float, words: str, *, anchor: str = "start", **more: str
-) -> None:
-    place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}
-    SubElement(svg, "text", {**place, "fill": INK.muted, **more}).text = words
-
-
-def _written(ticks: Sequence[float]) -> list[tuple[float, str]]:
-    """Each with as many digits as all of them need, and no more than nine."""
-    needed = (n for n in range(9) if all(abs(round(tick, n) - tick) < 1e-9 for tick in ticks))
-    digits = next(needed, 9)
-    return [(tick, f"{tick:,.{digits}f}") for tick in ticks]
+        dashes = DASHES.get(pen.get("dash", ""))
+        more = {"stroke-dasharray": dashes} if dashes else {}
+        canvas.line(path, pen["color"], pen["width"], **more)

@@ -8,12 +8,10 @@ from fastapi import APIRouter, Body, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from app.deps import CatalogDep, Seen, StoreDep
+from app.deps import CatalogDep, StoreDep
 from app.idempotency import Once, OnceDep, kept
 from app.schemas import (
-    AllocationPublic,
     EstimatePublic,
-    GenerationPublic,
     JobPublic,
     Listing,
     page,
@@ -23,13 +21,11 @@ from jobs.catalog import Catalog
 from jobs.cloning import changed
 from jobs.estimates import POINTS, estimate
 from jobs.models import JobRow, Status
-from jobs.readers import MAX_ROWS
 from jobs.spec import JobSpec
 from jobs.store import JobStore
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
-ALL = 100_000  # generations
 JOB_ID = r"^job_[0-9a-f]{20}$"
 Limit = Annotated[int, Query(ge=1, le=100)]
 Priority = Annotated[
@@ -72,7 +68,7 @@ def list_jobs(
     limit: Limit = 20,
 ) -> Listing[JobPublic]:
     rows = store.jobs(after=after, status=status, limit=limit + 1)
-    return page(_public(store, rows), limit)
+    return page(public_jobs(store, rows), limit)
 
 
 @router.get("/{job_id}", summary="One job")
@@ -82,19 +78,19 @@ def read_job(job_id: str, store: StoreDep) -> JobPublic:
 
 @router.post("/{job_id}/cancel", summary="Stop a job and keep its best prompt")
 def cancel_job(job_id: str, store: StoreDep) -> JobPublic:
-    return _public(store, [store.cancel(job_id)])[0]
+    return public_jobs(store, [store.cancel(job_id)])[0]
 
 
 @router.post("/{job_id}/pause", summary="Pause a job until it is resumed")
 def pause_job(job_id: str, store: StoreDep) -> JobPublic:
     """At once if it waits, within seconds if it runs: it goes on after its last generation."""
-    return _public(store, [store.pause(job_id)])[0]
+    return public_jobs(store, [store.pause(job_id)])[0]
 
 
 @router.post("/{job_id}/resume", summary="Let a paused job go on")
 def resume_job(job_id: str, store: StoreDep) -> JobPublic:
     """A job whose endpoint did not answer goes on by itself after a while; this is sooner."""
-    return _public(store, [store.resume(job_id)])[0]
+    return public_jobs(store, [store.resume(job_id)])[0]
 
 
 @router.post("/{job_id}/clone", status_code=ACCEPTED, summary="Submit a job's spec again")
@@ -133,31 +129,6 @@ def delete_job(
     store.delete(job_id, force=force)
 
 
-@router.get("/{job_id}/generations", summary="What happened, the oldest first")
-def list_generations(
-    job_id: str,
-    store: StoreDep,
-    after: Seen = 0,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-) -> Listing[GenerationPublic]:
-    rows = store.generations(job_id, after=after, limit=limit + 1)
-    return page([GenerationPublic.of(row, timing) for row, timing in rows], limit)
-
-
-@router.get("/{job_id}/allocation", summary="Which train rows were asked most")
-def read_allocation(job_id: str, store: StoreDep, catalog: CatalogDep) -> AllocationPublic:
-    """Queries of each train row in the latest generation, the most first.
-
-    Empty before the first generation, and of methods that do not share queries out.
-    """
-    job = store.job(job_id)
-    for row, _ in store.generations(job_id, after=job.generation - 1, limit=1):
-        if row.allocation:
-            train = catalog.rows(job.spec["dataset"], "train", limit=MAX_ROWS)
-            return AllocationPublic.of(row, train)
-    return AllocationPublic(job=job_id, generation=job.generation, data=[])
-
-
 def _enqueued(
     spec: JobSpec, store: JobStore, catalog: Catalog, once: Once | None, priority: int
 ) -> JobPublic:
@@ -168,16 +139,10 @@ def _enqueued(
 
 
 def public_job(store: JobStore, job_id: str) -> JobPublic:
-    return _public(store, [store.job(job_id)])[0]
+    return public_jobs(store, [store.job(job_id)])[0]
 
 
-def public_generations(store: JobStore, job_id: str) -> list[dict[str, Any]]:
-    """All of a job, as they leave the service."""
-    rows = store.generations(job_id, limit=ALL)
-    return [GenerationPublic.of(*row).model_dump(mode="json") for row in rows]
-
-
-def _public(store: JobStore, rows: Sequence[JobRow]) -> list[JobPublic]:
+def public_jobs(store: JobStore, rows: Sequence[JobRow]) -> list[JobPublic]:
     ids = [row.id for row in rows]
     prompts, usage = store.incumbents(ids), store.usage(ids)
     return [JobPublic.of(row, prompts.get(row.id), usage.get(row.id)) for row in rows]

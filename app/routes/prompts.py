@@ -11,12 +11,14 @@ from app.deps import CatalogDep, ServiceDep, StoreDep
 from app.errors import NoPromptYet, NoReportYet, WrongFormat
 from app.inputs import served, taken_in
 from app.offers import DatasetPublic
+from app.routes.generations import GenerationsDep, figure_points
 from app.routes.health import VERSION
-from app.routes.jobs import public_generations, public_job
+from app.routes.jobs import public_job
 from app.schemas import Listing, PredictionPublic, PromptPublic
 from jobs import prompts
 from jobs.catalog import Catalog, NoSuchDataset, NoSuchEndpoint
 from jobs.exports import Format, Tuned, Unfit, export
+from jobs.generations import Generations
 from jobs.images import DATA_URL, FILE_BYTES
 from jobs.methods import Spec
 from jobs.models import EndpointRow, JobRow, PromptRow
@@ -131,7 +133,11 @@ def predict(
     responses={200: {"content": {"text/markdown": {}, "text/html": {}}}},
 )
 def read_report(
-    job_id: str, store: StoreDep, catalog: CatalogDep, format: ReportFormat = "json"
+    job_id: str,
+    store: StoreDep,
+    catalog: CatalogDep,
+    generations: GenerationsDep,
+    format: ReportFormat = "json",
 ) -> dict[str, Any] | Response:
     """Both prompts on the same rows: intervals, a paired test, confusion, changed answers.
 
@@ -145,7 +151,7 @@ def read_report(
         return report
     form = FORMS[format]
     headers = {"content-disposition": f'attachment; filename="{job_id}-report{form.ending}"'}
-    text = form.write(_story(store, catalog, report))
+    text = form.write(_story(store, catalog, generations, report))
     return Response(text, media_type=form.media_type, headers=headers)
 
 
@@ -157,13 +163,15 @@ def public_report(store: JobStore, job_id: str) -> dict[str, Any]:
     return {"object": "report", "job": job_id, **row.body, "usage": usage}
 
 
-def _story(store: JobStore, catalog: Catalog, report: dict[str, Any]) -> Story:
+def _story(
+    store: JobStore, catalog: Catalog, generations: Generations, report: dict[str, Any]
+) -> Story:
     job = store.job(report["job"])
     endpoint = _endpoint(job, catalog)
     return Story(
         report=report,
         job=public_job(store, job.id).model_dump(mode="json"),
-        generations=public_generations(store, job.id),
+        generations=figure_points(generations, job.id),
         dataset=_dataset(job, catalog),
         model=f"{endpoint.kind}:{endpoint.model}" if endpoint else "",
         gradless=VERSION,

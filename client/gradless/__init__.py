@@ -11,6 +11,7 @@ Example:
 
 from gradless.aio import AsyncClient, AsyncJob
 from gradless.client import Client
+from gradless.comparison import Comparison, Setting, Verdict
 from gradless.errors import (
     APIError,
     AuthenticationError,
@@ -60,6 +61,7 @@ __all__ = [
     "Caution",
     "Change",
     "Client",
+    "Comparison",
     "Conflict",
     "ConnectionFailed",
     "Dataset",
@@ -91,6 +93,8 @@ __all__ = [
     "Scored",
     "Scores",
     "ServiceError",
+    "Setting",
     "Usage",
+    "Verdict",
     "__version__",
 ]

@@ -9,13 +9,14 @@ from types import TracebackType
 from typing import Any, Self, TextIO, Unpack
 
 from gradless import calls, types
+from gradless.comparison import Comparison
 from gradless.errors import GradlessError
 from gradless.follow import BROKEN_STREAM, Follow
 from gradless.images import Input
 from gradless.progress import Show, showing
 from gradless.report import Report
 from gradless.transport import Address, AsyncTransport
-from gradless.view import JobView, drawn, format_of, report_format_of
+from gradless.view import JobView, drawn, format_of, ids_of, report_format_of
 
 
 class AsyncJob(JobView):
@@ -53,6 +54,14 @@ class AsyncJob(JobView):
     async def generations(self, after: int = 0) -> list[types.Generation]:
         """As `Job.generations`."""
         return await self._transport.every(calls.generations(self.id, after))
+
+    async def incumbents(self) -> list[types.Generation]:
+        """As `Job.incumbents`."""
+        return await self._transport.every(calls.incumbents(self.id))
+
+    async def candidates(self, limit: int = 20) -> list[types.Generation]:
+        """As `Job.candidates`."""
+        return await self._transport.send(calls.candidates(self.id, limit))
 
     async def predict(
         self, inputs: Sequence[Input], baseline: bool = False
@@ -221,6 +230,10 @@ class AsyncClient:
         """As `Client.jobs`: `async for job in client.jobs(): …`."""
         async for state in self._transport.each(calls.jobs(status, page_size)):
             yield AsyncJob(self._transport, state)
+
+    async def compare(self, jobs: Sequence[str | JobView]) -> Comparison:
+        """As `Client.compare`."""
+        return await self._transport.send(calls.compare(ids_of(jobs)))
 
     async def upload(
         self, rows: str | Path | calls.Rows, **options: Unpack[calls.UploadOptions]

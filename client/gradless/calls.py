@@ -16,6 +16,7 @@ from urllib.parse import quote
 from gradless import types
 from gradless.call import Call as Call
 from gradless.call import Listing as Listing
+from gradless.comparison import Comparison
 from gradless.images import Input, sendable
 from gradless.report import Report
 
@@ -198,6 +199,23 @@ def delete(job_id: str, force: bool) -> Call[None]:
 def generations(job_id: str, after: int) -> Listing[types.Generation]:
     path = f"/api/jobs/{_part(job_id)}/generations"
     return _listing(path, types.Generation, cursor="number", after=after, limit=1000)
+
+
+def incumbents(job_id: str) -> Listing[types.Generation]:
+    path = f"/api/jobs/{_part(job_id)}/incumbents"
+    return _listing(path, types.Generation, cursor="number", limit=1000)
+
+
+def candidates(job_id: str, limit: int) -> Call[list[types.Generation]]:
+    """Ask for one page: there is no other."""
+    path = f"/api/jobs/{_part(job_id)}/candidates"
+    read = types.Page[types.Generation].model_validate_json
+    return Call("GET", path, lambda answer: read(answer).data, params={"limit": limit})
+
+
+def compare(job_ids: Sequence[str]) -> Call[Comparison]:
+    params = {"jobs": ",".join(job_ids)}
+    return Call("GET", "/api/compare", Comparison.model_validate_json, params=params)
 
 
 def events(job_id: str, last_event_id: str | None) -> Call[bytes]:

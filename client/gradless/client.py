@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 from gradless import calls, types
+from gradless.comparison import Comparison
 from gradless.job import Job
 from gradless.transport import Address, Transport
+from gradless.view import JobView, ids_of
 
 
 class Client:
@@ -128,6 +130,15 @@ class Client:
         """
         for state in self._transport.each(calls.jobs(status, page_size)):
             yield Job(self._transport, state)
+
+    def compare(self, jobs: Sequence[str | JobView]) -> Comparison:
+        """Compare 2 to 8 jobs: their settings, and each pair of prompts on the same test rows.
+
+        Example:
+            found = client.compare([job, job.clone({"seed": 1}).wait()])
+            print(*found.changed, *found.tests, sep="\n")
+        """
+        return self._transport.send(calls.compare(ids_of(jobs)))
 
     def upload(
         self, rows: str | Path | calls.Rows, **options: Unpack[calls.UploadOptions]

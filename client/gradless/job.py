@@ -63,6 +63,19 @@ class Job(JobView):
         """Rounds of the search with a number above `after`, oldest first."""
         return self._transport.every(calls.generations(self.id, after))
 
+    def incumbents(self) -> list[types.Generation]:
+        """Return the rounds that found a better prompt, oldest first; `text` has its words.
+
+        Example:
+            for better in job.incumbents():
+                print(better.queries, better.dev_loss, better.text)
+        """
+        return self._transport.every(calls.incumbents(self.id))
+
+    def candidates(self, limit: int = 20) -> list[types.Generation]:
+        """Return rounds with different champions, the best by dev loss first."""
+        return self._transport.send(calls.candidates(self.id, limit))
+
     def predict(self, inputs: Sequence[Input], baseline: bool = False) -> list[types.Prediction]:
         """Answer with the best prompt so far; `baseline=True` adds the manual prompt's answer.
 
@@ -160,7 +173,9 @@ class Job(JobView):
         return self
 
     def plot(self, name: str = "accuracy", theme: str = "light") -> Any:
-        """Draw the search as a plotly Figure; `name` is "accuracy" or "loss".
+        """Draw the job as a plotly Figure: its "accuracy", "loss" or "internals".
+
+        Once it has a report also "comparison", "confusion-tuned" and "confusion-baseline".
 
         Example:
             job.plot("loss").show()

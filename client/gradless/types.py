@@ -254,8 +254,11 @@ class Generation(Record):
     incumbent_dev_accuracy: float | None = None
     incumbent_generation: int | None = None
     internals: dict[str, Any] = {}
+    text: str | None = None  # the champion's words, of a text prompt
     seconds: float | None = None
     model_seconds: float | None = None
+    tokens: int | None = None  # spent on APIs since the start of the job, and their cost
+    cost: float | None = None
 
 
 class Prompt(Record):

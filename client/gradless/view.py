@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -131,6 +131,11 @@ def _format_of(path: str | Path, formats: Mapping[str, str]) -> str:
     if ending not in formats:
         raise ValueError(f"{path} ends in {ending!r}; wanted one of {', '.join(formats)}")
     return formats[ending]
+
+
+def ids_of(jobs: Iterable[str | JobView]) -> list[str]:
+    """Take jobs, or their ids."""
+    return [job if isinstance(job, str) else job.id for job in jobs]
 
 
 def drawn(figure: dict[str, Any]) -> Any:

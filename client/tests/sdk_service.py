@@ -73,6 +73,9 @@ def generation(number: int) -> dict[str, Any]:
         "incumbent_dev_accuracy": 0.5 + number / 10,
         "incumbent_generation": number,
         "internals": {"sigma": 0.9, "note": "a\u2028b"},
+        "text": f"words {number}",
+        "tokens": number * 100,
+        "cost": number * 0.001,
         "seconds": 0.5,
         "model_seconds": 0.4,
     }
@@ -367,6 +370,31 @@ def add_results(app: FastAPI, world: World) -> None:
         # Two at a time, whatever was asked: a page may be shorter than its limit.
         page = [generation(number) for number in range(after + 1, last + 1)][:2]
         return listed(page, has_more=after + len(page) < last)
+
+    @app.get("/api/jobs/{job_id}/incumbents")
+    async def incumbents(job_id: str, after: int = 0, limit: int = 100) -> Any:
+        return await generations(job_id, after)  # each of them is better than the last
+
+    @app.get("/api/jobs/{job_id}/candidates")
+    async def candidates(job_id: str, limit: int = 20) -> Any:
+        last = public(world.find(job_id))["progress"]["generation"]
+        return listed([generation(number) for number in range(last, 0, -1)][:limit])
+
+    @app.get("/api/compare")
+    async def compare(jobs: str) -> Any:
+        ids = jobs.split(",")
+        if len(ids) < 2:
+            raise Refused(422, f"got {len(ids)} jobs", param="jobs")
+        seeds = [world.find(id_)["spec"].get("seed") for id_ in ids]
+        same = {"name": "dataset", "values": ["tickets"] * len(ids), "same": True}
+        pair = {"first": ids[0], "second": ids[1]}
+        found = {"p_value": 0.0312, "difference": -0.125, "test": "exact McNemar", "n": 40}
+        return {
+            "object": "comparison",
+            "jobs": [public(world.find(id_)) for id_ in ids],
+            "settings": [{"name": "seed", "values": seeds, "same": False}, same],
+            "tests": [pair | found, pair | {"reason": "they were not measured"}],
+        }
 
     @app.get("/api/jobs/{job_id}/prompt")
     async def prompt(job_id: str, format: str = "json") -> Any:

@@ -25,6 +25,7 @@ from tests.app.bad import (
     KEYS,
     Bad,
 )
+from tests.app.bad_courses import COURSES
 from tests.app.bad_life import LIFE
 from tests.app.bad_names import NAMES
 from tests.app.bad_others import ENDPOINTS, QUESTIONS, UPLOADS
@@ -38,6 +39,7 @@ GROUPS = {
     "upload": UPLOADS,
     "question": QUESTIONS,
     "life": LIFE,
+    "course": COURSES,
     "name": NAMES,
 }
 EVERY = [(f"{group}: {bad.name}", bad) for group, list_ in GROUPS.items() for bad in list_]

@@ -19,6 +19,10 @@ NAMING = {  # routes whose body names an object, and the fields of what is the o
     "/v1/chat/completions": {"model": "{model}"},
     "/v1/completions": {"model": "pt:ones-prompt"},
 }
+QUERYING = {  # routes whose query names jobs
+    "/api/compare": {"jobs": "{job_id},{other_job_id}"},
+    "/api/compare/figures/{name}": {"jobs": "{other_job_id},{job_id}"},
+}
 MAKING = {  # routes that make something out of nothing
     *("/api/endpoints", "/api/datasets", "/api/webhooks", "/api/keys", "/api/projects"),
     *("/api/jobs/archive", "/v1/files"),
@@ -48,6 +52,8 @@ def request(schema: dict[str, Any], verb: str, path: str, made: dict[str, str]) 
     sent = request_of(example(schema, verb, path))
     if path.endswith("/diff"):
         sent["params"] = {"first": 1, "second": 1}
+    if path in QUERYING:
+        sent["params"] = {name: x.format(**made) for name, x in QUERYING[path].items()}
     if "json" in sent:
         fields = {name: value.format(**made) for name, value in NAMING.get(path, {}).items()}
         sent["json"] = {**sent["json"], **fields}
@@ -63,26 +69,33 @@ def test_what_is_the_other_s_is_not_there(
     sent = request(schema, verb, path, made)
     two = projects.client("two", "admin")
     answer = two.http.request(verb, address(path, made), **sent)
-    if "{" in path or (verb == "POST" and path in NAMING):
+    if "{" in path or path in QUERYING or (verb == "POST" and path in NAMING):
         assert answer.status_code == 404, answer.text
     elif verb == "POST":
         assert path in MAKING, "a new route: does its body name an object, or does it make one?"
     else:
         assert verb == "GET" and answer.status_code in (200, 403)
-    named = f"{address(path, made)} {sent.get('json')}"
+    named = f"{address(path, made)} {sent.get('json')} {sent.get('params')}"
     if path != "/api/audit":  # there stands what `two` itself has named
         for id_ in {"ones-", *made.values()}:
             assert id_ in named or id_ not in answer.text
 
 
-CONTROL = [(verb, path) for verb, path, _ in ROUTES if verb == "GET" and "{" in path]
+CONTROL = [
+    (verb, path) for verb, path, _ in ROUTES if verb == "GET" and ("{" in path or path in QUERYING)
+]
 
 
 @pytest.mark.parametrize(("verb", "path"), CONTROL)
-def test_it_is_there_for_its_own(verb: str, path: str, projects: Projects) -> None:
+def test_it_is_there_for_its_own(
+    verb: str, path: str, projects: Projects, schema: dict[str, Any]
+) -> None:
     if path.endswith("/images/{name}"):
         return  # it has none
-    answer = projects.client("one", "read").http.get(address(path, projects.made))
+    sent = request(schema, verb, path, projects.made)
+    answer = projects.client("one", "read").http.get(address(path, projects.made), **sent)
+    if path in QUERYING:
+        assert answer.status_code == 200, answer.text
     assert answer.status_code in (200, 422), answer.text  # 422: a diff of which versions?
 
 
@@ -99,6 +112,24 @@ def test_neither_are_pages_and_what_else_has_an_id(path: str, projects: Projects
     answer = two.get(path.format(**projects.made))
     assert answer.status_code == 404 or answer.json()["data"] == []
     assert "sky" not in answer.text and "ones-job" not in answer.text
+
+
+def test_a_job_of_its_own_does_not_open_another_s(projects: Projects) -> None:
+    two, other = projects.client("two"), projects.made["job_id"]
+    mine = two.ok("POST", "/api/jobs", json=spec(generations=40, dataset="tickets"))["id"]
+    for path in ("/api/compare", "/api/compare/figures/loss"):
+        answer = two.http.get(path, params={"jobs": f"{mine},{other}"})
+        assert answer.status_code == 404 and "sky" not in answer.text
+    two.ok("POST", f"/api/jobs/{mine}/cancel")
+    eventually(lambda: projects.service.row(mine)["finished_at"], 60)
+
+
+def test_what_is_spent_today_is_told_to_who_spends_it(projects: Projects) -> None:
+    sums = "SELECT sum(queries) AS n FROM jobs WHERE project = ?"
+    for project in ("one", "two"):
+        told = projects.client(project, "read").ok("GET", "/api/summary")["today"]["queries"]
+        assert told == (projects.service.rows(sums, project)[0]["n"] or 0)
+    assert projects.client("one").ok("GET", "/api/summary")["today"]["queries"] > 0
 
 
 def test_no_hint_betrays_a_name(projects: Projects) -> None:

@@ -35,6 +35,9 @@ ROUTES = [
     ("POST", "/api/jobs/{job_id}/cancel", 409),  # the job has ended
     ("POST", "/api/jobs/{job_id}/resume", 409),  # it is not paused
     ("GET", "/api/jobs/{job_id}/generations", 200),
+    ("GET", "/api/jobs/{job_id}/incumbents", 200),
+    ("GET", "/api/jobs/{job_id}/candidates", 200),
+    ("GET", "/api/jobs/{job_id}/log", 200),
     ("GET", "/api/jobs/{job_id}/allocation", 200),
     ("GET", "/api/jobs/{job_id}/events", 200),
     ("GET", "/api/jobs/{job_id}/prompt", 200),
@@ -43,6 +46,9 @@ ROUTES = [
     ("GET", "/api/jobs/{job_id}/figures/{name}", 200),
     ("GET", "/api/jobs/{job_id}/archive", 200),
     ("POST", "/api/jobs/archive", 422),  # an empty file
+    ("GET", "/api/summary", 200),
+    ("GET", "/api/compare", 422),  # which jobs?
+    ("GET", "/api/compare/figures/{name}", 422),
     ("POST", "/api/projects", 201),
     ("GET", "/api/projects", 200),
     ("POST", "/api/keys", 201),
@@ -177,6 +183,10 @@ LISTS = [
     "/api/datasets/colors/rows",
     "/api/jobs",
     "/api/jobs/{job}/generations",
+    "/api/jobs/{job}/generations?points=3",
+    "/api/jobs/{job}/incumbents",
+    "/api/jobs/{job}/candidates",
+    "/api/jobs/{job}/log",
 ]
 
 
@@ -193,6 +203,7 @@ def test_a_list_says_that_it_is_one(path: str, tuning: Service, finished: dict[s
 PAGED = [
     ("/api/jobs", "id", 1),
     ("/api/jobs/{job}/generations", "number", 3),
+    ("/api/jobs/{job}/log", "id", 3),
     ("/api/datasets/colors/rows", "number", 7),
 ]
 

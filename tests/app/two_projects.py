@@ -80,6 +80,8 @@ def furnish(projects: Projects, rows: str) -> None:
     asked = spec(generations=1, dataset=dataset, endpoint="ones-model", name="ones-job")
     job = one.ok("POST", "/api/jobs", json=asked)["id"]
     eventually(lambda: projects.service.row(job)["finished_at"], 120)
+    other = one.ok("POST", "/api/jobs", json=asked | {"name": "ones-other", "seed": 8})["id"]
+    eventually(lambda: projects.service.row(other)["finished_at"], 120)
     one.ok("POST", "/api/prompts", json={"name": "ones-prompt", "job": job})
     body = {"url": "http://127.0.0.1:9/ones-hook", "events": ["job.failed"]}
     hook = one.ok("POST", "/api/webhooks", json=body)["id"]
@@ -88,6 +90,7 @@ def furnish(projects: Projects, rows: str) -> None:
         "file_id": uploaded,
         "endpoint_id": "ones-model",
         "job_id": job,
+        "other_job_id": other,
         "model": f"pt:ones-model:{job}",
         "webhook_id": hook,
         "key_id": admin.id,

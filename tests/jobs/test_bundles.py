@@ -65,6 +65,7 @@ def content(database, job_id):
         "generations": generations,
         "prompt": prompt.model_dump(),
         "report": report.body,
+        "scores": report.scores,
         "usage": [row.model_dump() for row in store.usage([job_id]).values()],
         "rows": [row.model_dump() for row in Catalog(database).rows("colors", limit=100)],
     }
@@ -200,6 +201,10 @@ BROKEN = [
     ("prompt.bin", lambda given: None, "no exported job"),
     ("prompt.json", setting("kind", to="pickle"), "'pickle'"),
     ("prompt.json", setting("job_id", to="job_" + "1" * 20), "another job"),
+    ("scores.json", setting("tuned", to=[]), "different numbers of rows"),
+    ("scores.json", setting("tuned", 0, to=2), "tuned.0"),
+    ("scores.json", lambda given: given.replace(b"1.0", b"NaN"), "finite number"),
+    ("generations.jsonl", lambda given: given.replace(b'"text": null', b'"text": 1'), "text"),
     ("examples.jsonl", lambda given: given.replace(b"blue", b"grey"), "hash"),
     ("dataset.json", setting("id", to="a/b"), "its id"),
 ]
@@ -211,6 +216,29 @@ def test_what_a_stranger_has_changed_is_refused(name, change, reason, job, datab
     loads(data)
     with pytest.raises(BadFile, match=reason):
         loads(changed(data, name, change))
+
+
+def test_an_archive_of_an_earlier_version_is_taken_in(job, database, elsewhere):
+    """It says nothing of words, spending and scores."""
+    data = changed(Transfers(database).exported(job.id), "scores.json", lambda given: None)
+    for file, names in (("generations", ["text"]), ("timings", ["at", "tokens", "cost"])):
+        data = changed(data, f"{file}.jsonl", without(names))
+    Transfers(elsewhere).add(loads(data))
+    found = content(elsewhere, job.id)
+    assert found["scores"] is None
+    for one, timing in found["generations"]:
+        assert {one["text"], timing["at"], timing["tokens"], timing["cost"]} == {None}
+    assert found["report"] == content(database, job.id)["report"]
+
+
+def without(names):
+    def change(given):
+        lines = map(json.loads, given.splitlines())
+        kept = [{key: x for key, x in line.items() if key not in names} for line in lines]
+        assert kept and all(len(line) < len(json.loads(given.splitlines()[0])) for line in kept)
+        return b"".join(json.dumps(line).encode() + b"\n" for line in kept)
+
+    return change
 
 
 def test_what_is_no_zip(job, database):

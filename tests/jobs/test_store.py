@@ -3,7 +3,8 @@ import json
 import pytest
 from sqlalchemy.orm.exc import DetachedInstanceError
 
-from jobs.models import CheckpointRow, GenerationRow, PromptRow, Status, TimingRow
+from jobs.accounts import Accounts
+from jobs.models import CheckpointRow, GenerationRow, PromptRow, Status, TimingRow, now
 from jobs.spec import JobSpec
 from jobs.store import AlreadyEnded, Ending, NoSuchJob
 
@@ -165,6 +166,20 @@ def test_pages_of_generations(store, queue, enqueue):
     assert (row.queries, row.dev_loss, row.internals) == (200, None, {"sigma": 1.0})
     assert (timing.number, timing.seconds, timing.model_seconds) == (5, 2.0, 1.5)
     assert (store.job(job.id).seconds, store.job(job.id).model_seconds) == (10.0, 7.5)
+
+
+def test_a_generation_is_stamped_with_what_the_account_says(store, queue, enqueue, database):
+    enqueue()
+    held = queue.claim("a")
+    accounts = Accounts(database)
+    accounts.open(held.id, held.attempts)
+    for number in (1, 2):
+        spent = {"tokens_in": 100 * number, "tokens_out": number, "cost": 7 * number}
+        accounts.save(held.id, held.attempts, spent, {})
+        write(queue, held, number)
+    timings = [timing for _, timing in store.generations(held.id)]
+    assert [(each.tokens, each.cost) for each in timings] == [(101, 7), (202, 14)]
+    assert timings[0].at <= timings[1].at <= now()
 
 
 def test_prompts_in_lists_leave_their_content_where_it_is(store, queue, enqueue):

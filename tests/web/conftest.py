@@ -1,4 +1,4 @@
-"""A real uvicorn server with the real pages and a fake /api, and a Chromium page that watches."""
+"""The real service on a stage: no runner but the test, and a Chromium page that watches."""
 
 import contextlib
 import threading
@@ -8,40 +8,26 @@ from dataclasses import dataclass
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from app.main import create_app
+from app.settings import Settings
 from tests.servers import Service
 from tests.web.browser import Complaints, launched
-from tests.web.fake_api import FakeApi
-from tests.web.fake_routes import create_api
-from web.pages import CONTENT_SECURITY_POLICY, mount_pages
+from tests.web.looks import furnish
+from tests.web.stage import Stage
+from tests.web.wire import Wire
 
 NO_PLOTLY = "window.Plotly = { react: async () => {} };"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Site:
-    """The running service and the state behind it."""
+    """The running service; `stage` moves its jobs, `wire` is what lies between it and a browser."""
 
     url: str
-    api: FakeApi
-
-
-class WithPolicy:
-    """Adds the Content-Security-Policy that the service sends."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def add(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["content-security-policy"] = CONTENT_SECURITY_POLICY
-            await send(message)
-
-        await self.app(scope, receive, add)
+    stage: Stage
+    wire: Wire
 
 
 @contextlib.contextmanager
@@ -67,25 +53,33 @@ def serving(app: ASGIApp) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[tuple[str, FakeApi]]:
-    api = FakeApi()
-    app = create_api(api)
-    mount_pages(app)
-    with serving(WithPolicy(app)) as url:
-        yield url, api
-        api.drop_streams()
+def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One service for all tests here; `site` hands it out as good as new."""
+    folder = tmp_path_factory.mktemp("site")
+    app = create_app(Settings(data=folder, runners=0, _env_file=None))  # type: ignore[call-arg]
+    wire = Wire(app)
+    with serving(wire) as url:
+        stage = Stage(app.state.service, url)
+        yield Site(url, stage, wire)
+        stage.close()
+        wire.drop_streams()
 
 
 @pytest.fixture
-def site(server: tuple[str, FakeApi]) -> Iterator[Site]:
-    url, api = server
-    api.drop_streams()
-    opened = vars(FakeApi())
-    opened["_epoch"] = api._epoch
-    opened["streams"] = api.streams
-    vars(api).update(opened)
-    yield Site(url, api)
-    api.drop_streams()
+def site(whole_site: Site) -> Iterator[Site]:
+    whole_site.wire.drop_streams()
+    whole_site.wire.restore()
+    whole_site.stage.clear()
+    yield whole_site
+    whole_site.wire.drop_streams()
+
+
+@pytest.fixture(scope="module")
+def made(whole_site: Site) -> dict[str, str]:
+    """`whole_site` with something on every page, for modules that only look; see looks.furnish."""
+    whole_site.wire.restore()
+    whole_site.stage.clear()
+    return furnish(whole_site.stage)
 
 
 @pytest.fixture(scope="module")

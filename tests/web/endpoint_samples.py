@@ -1,20 +1,9 @@
-"""Endpoints as the contract describes them: a local model, and one behind an API with its facts."""
+"""An endpoint behind an API: its options, and what asking it has shown."""
 
 from typing import Any
 
 from tests.web.samples import NOW, SCRIPT, Object
 
-MINILM: Object = {
-    "object": "endpoint",
-    "id": "minilm",
-    "kind": "encoder",
-    "model": "minilm",
-    "options": {"scale": 20.0},
-    "capabilities": ["text_prompts", "soft_prompts"],
-    "probed": None,
-    "built_in": True,
-    "created_at": NOW,
-}
 OPTIONS: Object = {
     "base_url": "http://127.0.0.1:8080/v1",
     "key_variable": "MY_API_KEY",
@@ -54,19 +43,4 @@ def probed(**more: Any) -> Object:
         "notes": ["21 requests were asked"],
         "probed_at": NOW,
         **more,
-    }
-
-
-def hosted(id_: str = "hosted", **options: Any) -> Object:
-    facts = probed()
-    return {
-        "object": "endpoint",
-        "id": id_,
-        "kind": "openai",
-        "model": "qwen3-0.6b",
-        "options": {**OPTIONS, **options},
-        "capabilities": facts["capabilities"],
-        "probed": facts,
-        "built_in": False,
-        "created_at": NOW,
     }

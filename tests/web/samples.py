@@ -9,12 +9,6 @@ Object = dict[str, Any]
 SCRIPT = "<script>alert(1)</script>"
 LABELS = ["Billing", "Bug report", "Cancellation", "Feature request", "Login", "Shipping"]
 WORDS = [["refund", 0.41], ["invoice", 0.38], ["urgent", 0.36], ["##ment", 0.33], ["ticket", 0.31]]
-DOWN = {
-    "message": "BackendUnavailable: nobody answers at http://127.0.0.1:8080/v1",
-    "type": "service_error",
-    "param": None,
-    "code": "BackendUnavailable",
-}
 NOW = "2026-11-21T03:00:00.123456Z"
 
 
@@ -210,39 +204,3 @@ def confusion(right: int) -> list[list[int]]:
         row[i] = 60 - sum(row)
         rows.append(row)
     return rows
-
-
-def dataset(dataset_id: str, labels: list[str] = LABELS, **more: Any) -> Object:
-    sizes = {"train": 16, "dev": 16, "test": 60}
-    return {
-        "object": "dataset",
-        "id": dataset_id,
-        "created_at": NOW,
-        "built_in": dataset_id == "tickets",
-        "task": "classification" if labels else "generation",
-        "columns": ["text"],
-        "image_column": "",
-        "labels": labels,
-        "n_rows": 92 * max(1, len(labels)),
-        "splits": {
-            split: {"rows": n * max(1, len(labels)), "per_label": dict.fromkeys(labels, n)}
-            for split, n in sizes.items()
-        },
-        "split_source": "given",
-        "shots": None,
-        "seed": None,
-        "sha256": "0" * 64,
-        "filename": f"{dataset_id}.csv",
-        **more,
-    }
-
-
-def row(number: int, split: str) -> Object:
-    text = SCRIPT if number == 1 else f"My invoice of {split} row {number} shows the wrong address"
-    return {
-        "object": "row",
-        "number": number,
-        "split": split,
-        "inputs": {"text": text},
-        "label": LABELS[number % 6],
-    }

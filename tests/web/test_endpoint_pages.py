@@ -2,19 +2,24 @@
 
 import re
 
+import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import LocatorAssertions, Page, expect
 
-from tests.web import endpoint_samples, samples
+from tests.model_servers import llama_server
+from tests.tiny_llama import tiny_llama
 from tests.web.browser import Complaints
 from tests.web.conftest import Site
-from tests.web.fake_api import Refused
-from tests.web.test_dashboard import beside, tab_to
+from tests.web.endpoint_samples import probed
+from tests.web.forms import beside, tab_to
+from tests.web.samples import SCRIPT
+from web import endpoint_facts as facts
+from web.words import POWERS
 
 pytestmark = pytest.mark.browser
 
-FIELDS = "(slots) => slots.map(({ dataset }) => dataset.field.replace('probed.', ''))"
-ITEMS = "(rows) => rows.map(({ dataset }) => dataset.item)"
+NOBODY = "http://127.0.0.1:9/v1"  # the discard port: nobody listens there
+SOON = 20_000  # ms, where a model server is asked
 
 
 def visit(page: Page, site: Site, path: str) -> None:
@@ -22,85 +27,70 @@ def visit(page: Page, site: Site, path: str) -> None:
     expect(page.locator("#list, #body").first).to_be_visible()
 
 
-def told(page: Page, name: str) -> object:
-    """What stands beside a name in the tables of facts."""
-    row = page.locator(".told tr").filter(
-        has=page.get_by_role("rowheader", name=re.compile(f"^{name}"))
-    )
-    return expect(row.locator("td").first)
+def told(page: Page, section: str, key: str) -> LocatorAssertions:
+    """What stands beside a name in a table of facts."""
+    return expect(page.locator(f"#{section} tr[data-item='{key}'] td"))
 
 
-@pytest.fixture
-def hosted(site: Site) -> samples.Object:
-    site.api.endpoints["hosted"] = endpoint_samples.hosted()
-    return site.api.endpoints["hosted"]
-
-
-@pytest.mark.usefixtures("hosted")
 def test_the_list_says_what_each_can_do_and_costs(page: Page, site: Site) -> None:
+    site.stage.endpoint("hosted")
     visit(page, site, "/endpoints")
-    local, hosted = (page.locator(f"[data-item={name}]") for name in ("minilm", "hosted"))
-    expect(local.locator("td")).to_have_text(
-        ["encoder", "minilm", "text prompts, soft prompts", "–", "not needed"]
-    )
+    local, hosted = (page.locator(f"tr[data-item={name}] td") for name in ("minilm", "hosted"))
+    expect(local.nth(0)).to_have_text("encoder")
+    expect(local.nth(2)).to_contain_text("soft prompts")
+    expect(local.nth(4)).to_have_text("not needed")
     can = "generation, label probabilities, text prompts, vocabulary"
-    expect(hosted.locator("td").nth(2)).to_have_text(can)
-    expect(hosted.locator("td").nth(3)).to_have_text("0.1 read, 0.4 written (EUR)")
-    hosted.get_by_role("link").click()
+    expect(hosted.nth(2)).to_have_text(can)
+    expect(hosted.nth(3)).to_have_text("0.1 read, 0.4 written (EUR)")
+    page.get_by_role("link", name="hosted").click()
     page.wait_for_url("**/endpoints/hosted", wait_until="commit")
 
 
-def test_an_endpoint_is_added_by_keyboard(page: Page, site: Site) -> None:
-    visit(page, site, "/endpoints")
-    typed = {
-        "base_url": "http://127.0.0.1:8080/v1",
-        "model": "qwen3-0.6b",
-        "id": "mine",
-        "key_variable": "MY_API_KEY",
-        "input_price": "0.1",
-        "output_price": "0",
-    }
-    for name, text in typed.items():
-        tab_to(page, name)
-        page.keyboard.type(text)
-    tab_to(page, "submit")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/endpoints/mine", wait_until="commit")
-    options = {name: typed[name] for name in ("base_url", "key_variable")}
-    assert site.api.posted == [
-        {
-            "kind": "openai",
-            "id": "mine",
-            "model": "qwen3-0.6b",
-            "options": {**options, "input_price": 0.1, "output_price": 0},
-        }
-    ]
+def test_a_model_server_is_added_by_keyboard_and_asked_again(
+    page: Page, site: Site, complaints: Complaints
+) -> None:
+    complaints.expected += ["status of 422", "status of 503"]
+    with llama_server(tiny_llama()) as server:
+        visit(page, site, "/endpoints")
+        typed = {"base_url": server.base_url, "model": server.model, "id": "mine"}
+        for name, text in {**typed, "input_price": "0.1", "output_price": "0"}.items():
+            tab_to(page, name)
+            page.keyboard.type(text)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/endpoints/mine", wait_until="commit", timeout=SOON)
+        told(page, "ladder", "top").to_have_text("works, and is used")
+        told(page, "options", "output_price").to_have_text("0 USD")
+        told(page, "found", "server").to_contain_text("llama")
+        before = site.stage.get("/api/endpoints/mine")["probed"]["probed_at"]
+        page.wait_for_timeout(1000)  # instants are told to the second
+        page.get_by_role("button", name="Probe again").click()
+        shown = page.locator("#endpoint .meta time").first
+        expect(shown).not_to_have_attribute("datetime", before, timeout=SOON)
+    page.get_by_role("button", name="Probe again").click()
+    expect(page.locator("#problem")).to_contain_text("Connect call failed", timeout=SOON)
+    expect(page.get_by_role("button", name="Probe again")).to_be_enabled()
 
 
 REFUSALS = [
-    ("options.base_url", "nobody answers at http://127.0.0.1:1/v1", "base_url"),
-    ("options.key_variable", "key_variable='sk-1': wanted the name of a variable", "key_variable"),
-    ("options.timeout", "a finite number above 0 is wanted", "timeout"),
-    ("id", "another endpoint has this id", "id"),
+    ("base_url", NOBODY, "nothing was stored"),
+    ("key_variable", "PATH", "_KEY or _TOKEN"),
+    ("timeout", "-1", "a finite number above 0"),
+    ("id", "minilm", "there is already an endpoint"),
 ]
 
 
-@pytest.mark.parametrize(("param", "message", "control"), REFUSALS)
+@pytest.mark.parametrize(("control", "value", "said"), REFUSALS)
 def test_the_services_error_stands_at_its_field(
-    page: Page, site: Site, complaints: Complaints, param: str, message: str, control: str
+    page: Page, site: Site, complaints: Complaints, control: str, value: str, said: str
 ) -> None:
-    complaints.expected.append("status of 422")
-    site.api.refusal = Refused(422, message, param)
+    complaints.expected += ["status of 422", "status of 409"]
     visit(page, site, "/endpoints")
-    page.get_by_label("Model", exact=True).fill("qwen3-0.6b")
+    for name, text in {"base_url": NOBODY, "model": "tiny", "id": "mine", control: value}.items():
+        page.locator(f"#{name}").evaluate("(one, text) => { one.value = text; }", text)
     page.get_by_role("button", name="Add endpoint").click()
-    expect(beside(page, control)).to_have_text(message)
+    expect(beside(page, control)).to_contain_text(said, timeout=SOON)
     expect(page.locator(f"#{control}")).to_be_focused()
-    expect(page.get_by_label("Model", exact=True)).to_have_value("qwen3-0.6b")
-    site.api.refusal = Refused(422, "no model 'qwen3-0.6b'; there are tiny")
-    page.get_by_role("button", name="Add endpoint").click()
-    expect(page.locator("#refusal")).to_contain_text("no model 'qwen3-0.6b'; there are tiny")
-    expect(beside(page, control)).to_have_count(0)
+    expect(page.locator("#model")).to_have_value("tiny")
 
 
 def test_a_key_is_explained_and_never_asked_for(page: Page, site: Site) -> None:
@@ -110,75 +100,91 @@ def test_a_key_is_explained_and_never_asked_for(page: Page, site: Site) -> None:
     assert page.locator("input[type=password]").count() == 0
 
 
-@pytest.mark.usefixtures("hosted")
+def test_the_value_of_a_key_variable_is_nowhere(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_API_KEY", "sk-nobody-may-read-this")
+    site.stage.endpoint("hosted")
+    for path in ("/endpoints", "/endpoints/hosted"):
+        text = httpx.get(site.url + path).text
+        assert "sk-nobody" not in text
+    assert "in the variable MY_API_KEY of the service’s environment" in text
+
+
 def test_every_fact_is_on_the_page_and_inert(page: Page, site: Site) -> None:
-    facts = site.api.endpoints["hosted"]["probed"]
-    facts["of_tomorrow"] = samples.SCRIPT
+    found = probed(of_tomorrow=SCRIPT)
+    found["missing"]["telepathy"] = "it does not read minds"
+    site.stage.endpoint("hosted", found)
     visit(page, site, "/endpoints/hosted")
-    told(page, "Soft prompts").to_have_text("no")
-    told(page, "Vocabulary").to_have_text("yes")
-    told(page, "Named").to_have_text(f"no: the server did not bring them back {samples.SCRIPT}")
-    told(page, "Top").to_have_text("works, and is used")
-    told(page, "Samples").to_have_text("works")
-    told(page, "Server").to_have_text("llamacpp b9999")
-    told(page, "Context").to_have_text("2,048 tokens fit")
-    told(page, "Likeliest tokens").to_contain_text("4,096")
-    told(page, "Noise").to_have_text("0.0125 nats between two equal questions")
-    told(page, "Key").to_have_text("MY_API_KEY")
-    told(page, "Currency").to_have_text("EUR")
+    told(page, "powers", "vocabulary").to_have_text("yes")
+    told(page, "powers", "soft_prompts").to_contain_text("no: not asked: the option")
+    told(page, "powers", "deep_prompts").to_have_text(
+        "no: only of a model on the service’s own machine"
+    )
+    told(page, "ladder", "named").to_have_text(f"no: the server did not bring them back {SCRIPT}")
+    told(page, "ladder", "top").to_have_text("works, and is used")
+    told(page, "ladder", "samples").to_have_text("works")
+    told(page, "found", "server").to_have_text("llamacpp b9999")
+    told(page, "found", "context").to_have_text("2,048 tokens fit")
+    told(page, "found", "logprobs").to_contain_text("4,096")
+    told(page, "found", "noise").to_have_text("0.0125 nats between two equal questions")
+    told(page, "options", "input_price").to_have_text("0.1 EUR")
     page.get_by_text("Everything else that was found").click()
-    told(page, "Of tomorrow").to_have_text(samples.SCRIPT)
-    told(page, "Prompt embeds").to_have_text(re.compile("names no folder"))
-    slots = page.locator("[data-field^='probed.']").evaluate_all(FIELDS)
-    rows = page.locator("#facts [data-item]").evaluate_all(ITEMS)
-    elsewhere = {"missing", "capabilities", "rung", "rungs"}  # in the tables above
-    known = {name for name, value in facts.items() if value is not None}
-    assert {*slots, *rows} >= known - elsewhere
+    told(page, "found", "of_tomorrow").to_have_text(SCRIPT)
+    told(page, "found", "telepathy").to_have_text("no: it does not read minds")
 
 
-@pytest.mark.usefixtures("hosted")
-def test_it_is_asked_again(page: Page, site: Site, complaints: Complaints) -> None:
+def test_no_fact_of_a_probe_is_left_out() -> None:
+    """What comes of it in tomorrow's service stands under the rest."""
+    from backends.remote.facts import Facts
+
+    names = set(Facts("m", "chat", ()).to_json())
+    assert facts.FACTS.keys() | facts.TOLD_APART == names
+    endpoint = {"probed": {**Facts("m", "chat", ()).to_json(), "new": 1}}
+    assert [line.key for line in facts.others(endpoint)] == ["new"]
+
+
+def test_whatever_is_missing_has_its_reason() -> None:
+    found = probed(capabilities=[], rung="match", rungs=["match"], logprobs=0)
+    endpoint = {"kind": "openai", "capabilities": [], "probed": found}
+    lines = {line.key: line.said for line in facts.powers(endpoint)}
+    assert len(lines) == len(POWERS)
+    assert all(re.fullmatch("no: .+", said) for said in lines.values())
+    assert lines["label_probabilities"].startswith("no: by match")
+    assert lines["infill"] == "no: an echo carries no log-probabilities"
+    local = {"kind": "clip", "capabilities": ["images"], "probed": None}
+    known = {line.key: line.said for line in facts.powers(local)}
+    assert (known["images"], known["thinking"]) == ("yes", "no: not of a model of the kind clip")
+
+
+def test_deleting_asks_first_and_is_refused_while_a_job_needs_it(
+    page: Page, site: Site, complaints: Complaints
+) -> None:
+    complaints.expected.append("status of 409")
+    site.stage.endpoint("hosted")
+    job = site.stage.job(endpoint="hosted", method={"name": "grips"})
     visit(page, site, "/endpoints/hosted")
-    page.get_by_role("button", name="Ask it again").click()
-    told(page, "Server").to_have_text("llamacpp b10000")
-    told(page, "Choice").to_have_text("works, and is used")
-    told(page, "Top").to_have_text("works")
-    complaints.expected.append("status of 422")
-    site.api.refusal = Refused(422, "nobody answers", "options.base_url")
-    page.get_by_role("button", name="Ask it again").click()
-    expect(page.locator("#problem")).to_contain_text("nobody answers")
-    expect(page.get_by_role("button", name="Ask it again")).to_be_enabled()
-
-
-@pytest.mark.usefixtures("hosted")
-def test_deleting_asks_first(page: Page, site: Site, complaints: Complaints) -> None:
-    visit(page, site, "/endpoints/hosted")
-    sent: list[str] = []
-    page.on("request", lambda request: sent.append(request.method))
     page.locator("#delete").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")  # "Keep it" has the focus
     expect(page.locator("#confirm")).to_be_hidden()
-    complaints.expected.append("status of 409")
-    site.api.refusal = Refused(409, "'hosted' is needed by job_1")
+    assert not [one for one in site.wire.asked if one.startswith("DELETE")]
     page.get_by_role("button", name="Delete…").click()
     page.get_by_role("button", name="Delete endpoint").click()
-    expect(page.locator("#problem")).to_contain_text("'hosted' is needed by job_1")
-    site.api.refusal = None
+    expect(page.locator("#problem")).to_contain_text(f"is needed by {job}")
+    site.stage.end(job)
     page.get_by_role("button", name="Delete…").click()
     page.get_by_role("button", name="Delete endpoint").click()
     page.wait_for_url("**/endpoints", wait_until="commit")
-    assert "hosted" not in site.api.endpoints
-    assert sent.count("DELETE") == 2  # none after "Keep it"
+    expect(page.locator("tr[data-item=minilm]")).to_be_visible()
+    expect(page.locator("tr[data-item=hosted]")).to_have_count(0)
 
 
 def test_a_local_model_has_nothing_to_ask_and_cannot_be_deleted(page: Page, site: Site) -> None:
     visit(page, site, "/endpoints/minilm")
-    told(page, "Soft prompts").to_have_text("yes")
-    told(page, "Scale").to_have_text("20")
-    expect(page.get_by_role("button", name="Ask it again")).to_be_hidden()
-    expect(page.get_by_role("button", name="Delete…")).to_be_hidden()
-    expect(page.get_by_text("How labels can be scored")).to_be_hidden()
+    told(page, "powers", "soft_prompts").to_have_text("yes")
+    told(page, "powers", "images").to_have_text("no: not of a model of the kind encoder")
+    expect(page.locator("#probe, #delete, #ladder, #found")).to_have_count(0)
     page.get_by_role("link", name="Use in a new job").click()
     expect(page.locator("#endpoint")).to_have_value("minilm")
 
@@ -187,18 +193,15 @@ def test_an_unknown_endpoint_shows_the_apis_message(
     page: Page, site: Site, complaints: Complaints
 ) -> None:
     complaints.expected.append("status of 404")
-    page.goto(f"{site.url}/endpoints/nope", wait_until="domcontentloaded")
-    expect(page.locator("#missing")).to_contain_text("no endpoint 'nope'")
-    expect(page.get_by_role("link", name="All endpoints")).to_be_visible()
+    page.goto(f"{site.url}/endpoints/miniln", wait_until="domcontentloaded")
+    expect(page.locator("main")).to_contain_text("did you mean 'minilm'")
 
 
-@pytest.mark.usefixtures("hosted")
 @pytest.mark.parametrize("path", ["/endpoints", "/endpoints/hosted"])
 def test_390_pixels_are_enough(page: Page, site: Site, path: str) -> None:
-    site.api.endpoints["hosted"]["model"] = "word" * 30
+    site.stage.endpoint("hosted", embeddings="word" * 30)
     page.set_viewport_size({"width": 390, "height": 844})
     visit(page, site, path)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    boxes = ".scroll"
-    wide = f"[...document.querySelectorAll('{boxes}')].filter((b) => b.scrollWidth > b.clientWidth)"
+    wide = "[...document.querySelectorAll('.scroll')].filter((b) => b.scrollWidth > b.clientWidth)"
     assert page.evaluate(f"{wide}.length") == 0

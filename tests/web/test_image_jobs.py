@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.image_files import picture
 from tests.servers import Service
 from tests.web.browser import Complaints
+from tests.web.forms import choose, open_form
 
 pytestmark = pytest.mark.browser
 
@@ -16,6 +17,11 @@ SOON, LATER = 15_000, 60_000  # ms, on a machine that may be busy
 QUERIES = 3040  # one generation
 FILE = {"name": "mine.png", "mimeType": "image/png", "buffer": picture(size=(16, 16))}
 BROKEN = {**FILE, "buffer": b"GIF89a"}
+PASTE = """(bytes) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File([new Uint8Array(bytes)], 'a.png', { type: 'image/png' }));
+  document.dispatchEvent(new ClipboardEvent('paste', { clipboardData }));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -41,20 +47,13 @@ def page(chromium: Browser, real: Service, complaints: Complaints) -> Iterator[P
     page.context.close()
 
 
-def open_form(page: Page, real: Service, query: str = "") -> None:
-    page.goto(f"{real.url}/jobs/new{query}", wait_until="domcontentloaded")
-    expect(page.locator("#form")).to_be_visible()
-
-
 def test_the_form_says_which_endpoints_fit_the_data(page: Page, real: Service) -> None:
-    open_form(page, real)
+    open_form(page, real.url, "?dataset=tickets&endpoint=minilm")
     ids = ("minilm", "digits-clip")
     minilm, clip = (page.locator(f"#endpoint option[value={id_}]") for id_ in ids)
-    page.get_by_label("Dataset").select_option("tickets")
     expect(clip).to_have_text("digits-clip (needs images)")
     expect(clip).to_be_disabled()
-    expect(page.locator("#endpoint")).to_have_value("minilm")
-    page.get_by_label("Dataset").select_option("two-digits")
+    choose(page, "Dataset", "two-digits")
     expect(minilm).to_have_text("minilm (reads no images)")
     expect(minilm).to_be_disabled()
     expect(page.locator("#endpoint")).to_have_value("digits-clip")
@@ -62,10 +61,10 @@ def test_the_form_says_which_endpoints_fit_the_data(page: Page, real: Service) -
 
 
 def test_an_endpoint_asked_for_brings_data_that_fit(page: Page, real: Service) -> None:
-    open_form(page, real, "?endpoint=digits-clip")
+    open_form(page, real.url, "?endpoint=digits-clip")
     expect(page.locator("#dataset")).to_have_value("two-digits")
     expect(page.locator("#endpoint")).to_have_value("digits-clip")
-    open_form(page, real, "?endpoint=minilm")
+    open_form(page, real.url, "?endpoint=minilm")
     expect(page.locator("#dataset")).to_have_value("tickets")
 
 
@@ -73,9 +72,8 @@ def test_a_prompt_is_tuned_for_images(
     page: Page, real: Service, complaints: Complaints, chromium: Browser
 ) -> None:
     complaints.expected.append("status of 422")
-    open_form(page, real, "?dataset=two-digits")
-    page.get_by_label("Method").select_option("bpt-vlm")
-    page.get_by_label("Preset").select_option("fast")
+    open_form(page, real.url, "?dataset=two-digits")
+    choose(page, "Method", "bpt-vlm")
     page.get_by_label("Budget (queries)").fill(str(QUERIES))
     page.get_by_role("button", name="Start job").click()
     page.wait_for_url("**/jobs/job_*", wait_until="commit")
@@ -114,6 +112,8 @@ def try_a_file(page: Page) -> None:
     ask.click()
     expect(page.locator("#answers h3")).to_have_text(["Tuned", "Baseline"], timeout=LATER)
     expect(page.locator("#try-problem")).to_be_hidden()
+    page.evaluate(PASTE, list(picture(size=(24, 24))))
+    page.wait_for_function("document.querySelector('#try .drop img').naturalWidth === 24")
 
 
 def see_the_inside(page: Page) -> None:

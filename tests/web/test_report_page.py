@@ -1,11 +1,13 @@
-"""Both kinds of file on jobs that no quick test can run: paid ones, and answers that are texts."""
+"""Reports: files to keep of jobs that no quick test can run, and the page of one."""
 
 import html
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.web import samples, text_samples
+from tests.web.conftest import Site
 from tests.web.test_figures import rounds
 from tests.web.test_markdown import HOSTILE, joined
 from web.report_facts import MOST_POINTS, Story, changed, curves, prompts, shown, spending
@@ -105,3 +107,27 @@ def test_no_improvement_is_said_plainly() -> None:
         text = joined(form.write(known))
         assert "No improvement" in text
         assert "Keep the prompt you have" in text
+
+
+def test_the_page_of_a_report_is_whole_as_it_is_served(site: Site) -> None:
+    job_id = site.stage.job(samples.SCRIPT)
+    site.stage.advance(job_id, 3)
+    site.stage.finish(job_id)
+    report = site.stage.get(f"/api/jobs/{job_id}/report")
+    page = httpx.get(f"{site.url}/jobs/{job_id}/report").text
+    assert samples.SCRIPT not in page and html.escape(samples.SCRIPT) in page
+    assert html.escape(report["message"]) in page
+    for row in [*report["changed"], *report["kept"]]:
+        assert row["inputs"]["text"] in html.unescape(page)
+    for side in ("baseline", "tuned"):
+        assert f'data-side="{side}"' in page
+    for kept in ("html", "markdown"):
+        assert f"/report?format={kept}" in page
+    assert page.count("format=svg") == 2, "its figures, where no script draws them"
+
+
+def test_a_job_without_a_report_says_so(site: Site) -> None:
+    job_id = site.stage.job()
+    answer = httpx.get(f"{site.url}/jobs/{job_id}/report")
+    assert answer.status_code == 409
+    assert "the report comes when it has succeeded" in answer.text

@@ -1,141 +1,158 @@
 """Tasks whose answers are texts, in a real browser: upload, form, job page, report."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.web import endpoint_samples, samples, text_samples
 from tests.web.browser import Complaints
 from tests.web.conftest import Site
-from tests.web.test_dashboard import beside, open_form
-from tests.web.test_job_page import fact, visit
+from tests.web.forms import beside, choose, open_form
+from tests.web.steps import visit
 
 pytestmark = pytest.mark.browser
 
-FILE = {"name": "qa.csv", "mimeType": "text/csv", "buffer": b"text,answer\nhello,hi\n"}
+NBSP = "\N{NO-BREAK SPACE}"
+SCRIPT = "<script>alert(1)</script>"
+QUESTION = "What did the committee decide about the opening hours of the swimming pool on day {}?"
+TARGET = "It opens an hour later, from seven in the morning."
+ROWS = "text,answer,split\n" + "".join(
+    f'{QUESTION.format(n) if n else SCRIPT},"{TARGET if n % 5 else SCRIPT}",{split}\n'
+    for split, n_rows in (("train", 8), ("dev", 8), ("test", 60))
+    for n in range(n_rows)
+)
+METHOD = {"name": "grips", "preset": "paper"}
+FILE = {"name": "qa.csv", "mimeType": "text/csv", "buffer": ROWS.encode()}
 
 
 @pytest.fixture(autouse=True)
-def minutes(site: Site) -> None:
-    site.api.endpoints["hosted"] = endpoint_samples.hosted()
-    site.api.datasets["minutes"] = samples.dataset("minutes", [])
+def hosted(site: Site) -> str:
+    return site.stage.endpoint("hosted")
 
 
-def finished(site: Site) -> str:
-    job_id = site.api.add(text_samples.job("job_texts"))
-    site.api.begin(job_id, "Answer in one sentence.")
-    site.api.advance(job_id, 2, "text")
-    site.api.finish(job_id)
+@pytest.fixture
+def minutes(site: Site) -> str:
+    """A dataset of texts and their target texts."""
+    return site.stage.dataset(ROWS, "minutes", target_column="answer")
+
+
+def finished(site: Site, metric: str = "rouge_l") -> str:
+    task = {"metric": {"name": metric}, "max_tokens": 32}
+    job_id = site.stage.job(
+        "answers as texts", endpoint="hosted", dataset="minutes", method=METHOD, task=task
+    )
+    site.stage.begin(job_id, "Answer in one sentence.")
+    site.stage.advance(job_id, 2, "text")
+    site.stage.finish(job_id)
     return job_id
 
 
-def submit(page: Page, site: Site) -> samples.Object:
-    page.get_by_role("button", name="Start job").click()
-    page.wait_for_url("**/jobs/job_000", wait_until="commit")
-    return site.api.posted[0]
+def start(page: Page) -> Any:
+    """The body that the form sends."""
+    with page.expect_request(
+        lambda one: one.method == "POST" and one.url.endswith("/jobs")
+    ) as sent:
+        page.get_by_role("button", name="Start job").click()
+    page.wait_for_url("**/jobs/job_*", wait_until="commit")
+    return sent.value.post_data_json
 
 
 def test_a_column_of_targets_is_named_at_the_upload(
     page: Page, site: Site, complaints: Complaints
 ) -> None:
     complaints.expected.append("status of 422")
-    open_form(page, site)
+    open_form(page, site.url)
     page.get_by_label("Target column").fill("said")
     page.locator("#file").set_input_files(files=[FILE])  # type: ignore[list-item]
-    expect(beside(page, "target_column")).to_contain_text("no column “said”")
+    expect(beside(page, "target_column")).to_contain_text("said")
     expect(page.get_by_label("Target column")).to_be_focused()
     page.get_by_label("Target column").fill("answer")
     page.get_by_role("button", name="Upload again").click()
-    expect(page.locator("#dataset option:checked")).to_have_text("mine (92 rows, target texts)")
-    expect(page.locator("#preview tbody tr")).to_have_text(["All rows161660"])
+    expect(page.locator("#dataset option:checked")).to_have_text("qa (76 rows, target texts)")
     expect(page.locator("#metric")).to_be_visible()
-    assert site.api.uploads[-1] == {"target_column": "answer"}
+    assert site.stage.get("/api/datasets/qa")["labels"] == []
 
 
+@pytest.mark.usefixtures("minutes")
 def test_targets_open_metrics_and_close_what_needs_labels(page: Page, site: Site) -> None:
-    open_form(page, site)
+    open_form(page, site.url, "?dataset=tickets&endpoint=minilm")
     expect(page.locator("#metric")).to_be_hidden()
-    page.get_by_label("Dataset").select_option("minutes")
+    choose(page, "Dataset", "minutes")
     endpoint = page.locator("#endpoint")
     expect(endpoint).to_have_value("hosted")
     expect(endpoint.locator("option[value=minilm]")).to_have_text("minilm (writes no text)")
-    expect(page.locator("#metric option[value='']")).to_be_disabled()
-    expect(page.locator("#metric-hint")).to_have_text("The answer is the target.")
     boosting = page.locator("#method option[value=promptboosting]")
-    expect(boosting).to_have_text("PromptBoosting (needs labels)")
     expect(boosting).to_be_disabled()
+    expect(boosting).to_contain_text("needs labels")
     expect(page.locator("#words")).to_be_hidden()
-    page.get_by_label("Dataset").select_option("tickets")
-    expect(page.get_by_label("Login")).to_be_visible()
-    page.get_by_label("Metric").select_option("")
-    expect(boosting).to_be_enabled()
-
-
-def test_a_metric_is_sent_with_the_settings_that_were_changed(page: Page, site: Site) -> None:
-    open_form(page, site)
-    page.get_by_label("Dataset").select_option("minutes")
-    page.get_by_label("Metric").select_option("numeric")
-    page.get_by_label("which").select_option("first")
-    page.get_by_label("absolute").fill("0.5")
-    page.get_by_label("Tokens of an answer").fill("16")
-    assert submit(page, site)["task"] == {
-        "metric": {"name": "numeric", "which": "first", "absolute": 0.5},
-        "max_tokens": 16,
-    }
 
 
 def test_labels_may_be_written_and_their_words_are_then_left_out(page: Page, site: Site) -> None:
-    open_form(page, site)
-    page.get_by_label("Endpoint").select_option("hosted")
-    page.get_by_label("Login").fill("sign in")
-    page.get_by_label("Metric").select_option("contains")
+    open_form(page, site.url, "?dataset=tickets&endpoint=hosted")
+    page.get_by_label("Sales", exact=True).fill("shop")
+    choose(page, "Metric", "contains")
     expect(page.locator("#words")).to_be_hidden()
-    page.get_by_label("Metric").select_option("")
-    expect(page.get_by_label("Login")).to_have_value("sign in")
-    page.get_by_label("Metric").select_option("contains")
-    assert submit(page, site)["task"] == {"metric": {"name": "contains"}}
+    assert start(page)["task"] == {"metric": {"name": "contains"}}
 
 
+@pytest.mark.usefixtures("minutes")
 def test_without_an_endpoint_that_writes_the_form_says_so(page: Page, site: Site) -> None:
-    del site.api.endpoints["hosted"]
+    site.stage.delete("/api/endpoints/hosted")
     page.goto(f"{site.url}/jobs/new?dataset=minutes", wait_until="domcontentloaded")
     expect(page.get_by_text("No endpoint writes text yet")).to_be_visible()
 
 
+@pytest.mark.usefixtures("minutes")
 def test_a_job_is_repeated_with_its_metric(page: Page, site: Site) -> None:
-    old = text_samples.job("job_old", "cancelled", "regex")
-    old["spec"]["task"]["metric"] = {"name": "regex", "pattern": "a.b", "ignore_case": False}
-    page.goto(f"{site.url}/jobs/new?from={site.api.add(old)}", wait_until="domcontentloaded")
+    metric = {"name": "regex", "pattern": "a.b", "ignore_case": True}
+    task = {"metric": metric, "max_tokens": 32}
+    old = site.stage.job(endpoint="hosted", dataset="minutes", method=METHOD, task=task)
+    open_form(page, site.url, f"?from={old}")
     expect(page.get_by_label("pattern")).to_have_value("a.b")
-    page.get_by_role("button", name="Start job").click()
-    page.wait_for_url("**/jobs/job_001", wait_until="commit")
-    sent = site.api.posted[0]["task"]
-    assert sent["metric"] == {"name": "regex", "pattern": "a.b"}
-    assert sent["max_tokens"] == 32 and "verbalizer" not in sent
+    start(page)
+    first, again = (job["spec"]["task"] for job in site.stage.get("/api/jobs")["data"])
+    assert first == again
+    assert first["metric"]["ignore_case"] is True
 
 
+@pytest.mark.usefixtures("minutes")
 def test_the_job_page_shows_texts_and_the_metric(page: Page, site: Site) -> None:
-    visit(page, site, finished(site))
-    expect(page.locator("dl.cards")).to_contain_text("Incumbent, dev ROUGE-L")
-    fact(page, "best.train_loss").to_be_visible()
+    job_id = finished(site)
+    visit(page, site, job_id)
+    expect(page.locator("#numbers")).to_contain_text("Incumbent, dev ROUGE-L")
+    expect(page.locator("#accuracy-title")).to_contain_text("ROUGE-L")
     expect(page.locator("#job")).not_to_contain_text("nats")
-    expect(page.locator(".meta")).to_contain_text("at most 32 tokens")
+    expect(page.locator(".meta").first).to_contain_text(f"at most 32{NBSP}tokens")
     head = page.locator("#changed thead th")
     expect(head).to_have_text(["Example", "Target", "Baseline", "Tuned", "Change"])
-    cells = page.locator("#changed tbody tr").nth(1).locator("td")
-    expect(cells.nth(1)).to_have_text("Nothing was decided.12.5\u00a0%")
-    expect(cells.nth(2)).to_contain_text("an hour later than in summer.75.0\u00a0%")
-    expect(page.locator("#changed tbody tr").first).to_contain_text(samples.SCRIPT)
-    expect(page.locator("#changed tbody tr").first).to_contain_text("(empty)0.0\u00a0%")
+    report = site.stage.get(f"/api/jobs/{job_id}/report")
+    rows = page.locator("#changed tbody tr").all()
+    for row, told in zip(rows, report["changed"][:10] + report["kept"], strict=True):
+        for n, side in enumerate(("baseline", "tuned"), 1):
+            share = f"{100 * told[f'{side}_right']:.1f}{NBSP}%"
+            expect(row.locator("td").nth(n)).to_have_text((told[side] or "(empty)") + share)
+    assert any(SCRIPT in told["label"] for told in report["changed"])
+    page.get_by_role("link", name="Show all").click()
+    n = len(report["changed"]) + len(report["kept"])
+    expect(page.locator("#changed tbody tr")).to_have_count(n)
+
+
+@pytest.mark.usefixtures("minutes")
+def test_an_answer_that_is_a_text_is_shown_as_it_is(page: Page, site: Site) -> None:
+    none = {"label": None, "probabilities": {}}
+    answer = {**none, "text": f"From seven. {SCRIPT}", "baseline": {**none, "text": ""}}
+
+    def told(route: Route) -> None:
+        """No model can be made to say this; `test_real_service` has one that says something."""
+        route.fulfill(json={"object": "list", "data": [answer], "has_more": False})
+
+    page.route("**/predict", told)
+    visit(page, site, finished(site))
     page.get_by_label("text", exact=True).fill("When does it open?")
     page.get_by_role("button", name="Ask both prompts").click()
     answers = page.locator("#answers blockquote")
-    expect(answers).to_have_text([f"From seven. {samples.SCRIPT}", "(an empty answer)"])
-    page.get_by_role("link", name="Show all").click()
-    expect(page.locator("#changed tbody tr")).to_have_count(12)
-    page.goto(site.url, wait_until="domcontentloaded")
-    expect(page.locator("[data-item=job_texts]")).to_contain_text("ROUGE-L")
+    expect(answers).to_have_text([f"From seven. {SCRIPT}", "(an empty answer)"])
 
 
 @pytest.fixture
@@ -146,13 +163,14 @@ def unscripted(chromium: Browser) -> Iterator[Page]:
     page.context.close()
 
 
+@pytest.mark.usefixtures("minutes")
 def test_report_and_rows_are_read_without_javascript(unscripted: Page, site: Site) -> None:
     page = unscripted
-    finished(site)
-    page.goto(f"{site.url}/jobs/job_texts", wait_until="domcontentloaded")
-    page.get_by_role("link", name="report", exact=True).click()
-    expect(page.locator("#scores")).to_contain_text("83.7 to 90.5\u00a0%")
-    expect(page.locator("#scores")).to_contain_text("0.300\u00a0of 1")
+    job_id = finished(site)
+    page.goto(f"{site.url}/jobs/{job_id}", wait_until="domcontentloaded")
+    page.get_by_role("link", name="Report on one page").click()
+    report = site.stage.get(f"/api/jobs/{job_id}/report")
+    expect(page.locator("#scores")).to_contain_text(f"{report['tuned']['loss']:.3f}{NBSP}of 1")
     expect(page.get_by_text("Confusion")).to_have_count(0)
     answers = page.locator("#changed tbody tr").nth(1).locator("td")
     left, right = (answers.nth(n).bounding_box() for n in (1, 2))
@@ -161,6 +179,6 @@ def test_report_and_rows_are_read_without_javascript(unscripted: Page, site: Sit
     page.goto(f"{site.url}/datasets/minutes?split=test", wait_until="domcontentloaded")
     expect(page.locator("#table thead th").last).to_have_text("Target")
     expect(page.locator("#table tbody tr")).to_have_count(50)
-    expect(page.locator("#table tbody td").nth(1)).to_have_text(samples.SCRIPT)
+    expect(page.locator("#table tbody td").nth(0)).to_contain_text(SCRIPT)
     page.get_by_role("link", name="Next rows").click()
-    expect(page.locator("#table tbody th").first).to_have_text("51")
+    expect(page.locator("#table tbody tr")).to_have_count(10)

@@ -1,4 +1,4 @@
-"""A task whose answers are texts, as the contract describes it: rows, job, report, answer."""
+"""A task whose answers are texts, as the contract describes it: its job and its report."""
 
 from tests.web import samples
 from tests.web.samples import SCRIPT, Object
@@ -6,18 +6,6 @@ from tests.web.samples import SCRIPT, Object
 QUESTION = "What did the committee decide about the opening hours of the swimming pool in winter?"
 TARGET = "It opens an hour later, from seven in the morning."
 PLAIN, TUNED = "Nothing was decided.", "From seven in the morning,\nan hour later than in summer."
-ANSWER: Object = {
-    "object": "prediction",
-    "label": None,
-    "probabilities": {},
-    "text": f"From seven. {SCRIPT}",
-    "baseline": {"label": None, "probabilities": {}, "text": ""},
-}
-
-
-def row(number: int, split: str) -> Object:
-    target = SCRIPT if number == 1 else f"{TARGET} ({number})"
-    return {**samples.row(number + 1, split), "number": number, "label": target}
 
 
 def job(job_id: str, status: str = "running", metric: str = "rouge_l") -> Object:

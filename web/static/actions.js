@@ -9,7 +9,7 @@ import { refreshed } from './live.js';
 
 /** Where to go after it, or the same page anew. @param {any} element @param {any} answer */
 async function then({ dataset }, answer) {
-  if (dataset.then) location.assign(dataset.then.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));
+  if (dataset.then) location.assign(dataset.then.replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => encodeURIComponent(answer[name])));
   else await refreshed();
 }
 

@@ -17,16 +17,9 @@ async function call(path, init) {
 export const get = (/** @type {string} */ path) => call(path);
 export const remove = (/** @type {string} */ path) => call(path, { method: 'DELETE' });
 
-/** @param {string} path @param {object} [body] a form is sent as multipart, everything else as JSON */
-export const post = (path, body = {}) => call(path, body instanceof FormData ? { method: 'POST', body }
-  : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
-
-/** All pages of a list. @param {string} path with a limit @param {string} [cursor] the field that `after` counts in @param {any} [after] @returns {Promise<any[]>} */
-export async function getAll(path, cursor = 'id', after = null) {
-  const page = await get(`${path}${after === null ? '' : `&after=${encodeURIComponent(after)}`}`);
-  const more = page.has_more && page.data.length > 0;
-  return more ? page.data.concat(await getAll(path, cursor, page.data.at(-1)[cursor])) : page.data;
-}
+/** @param {string} path @param {object} [body] a form is sent as multipart, everything else as JSON @param {Record<string, string>} [headers] more of them */
+export const post = (path, body = {}, headers = {}) => call(path, body instanceof FormData ? { method: 'POST', headers, body }
+  : { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
 
 /** The sentence to show: what the API said, the field it named, the request to ask about. @param {any} error */
 export function describe(error) {

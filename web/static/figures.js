@@ -8,12 +8,13 @@ const FILE = { width: 900, height: 520 }; // pixels of a figure that is kept
 
 /** The plotly of the page, once it has loaded. @type {Promise<any>} */
 const plotly = new Promise((loaded) => {
-  if (window.Plotly) loaded(window.Plotly);
-  else document.querySelector('#plotly')?.addEventListener('load', () => loaded(window.Plotly));
+  /** @type {any} */ const page = window;
+  if (page.Plotly) loaded(page.Plotly);
+  else document.querySelector('#plotly')?.addEventListener('load', () => loaded(page.Plotly));
 });
 
 const theme = () => document.documentElement.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
-const place = (figure) => figure.querySelector('.plot');
+const place = (/** @type {any} */ figure) => figure.querySelector('.plot');
 
 /** @param {any} figure */
 async function draw(figure) {
@@ -36,7 +37,7 @@ const drawAll = () => document.querySelectorAll('[data-figure]').forEach(draw);
 document.addEventListener('click', async ({ target }) => {
   const { format } = target instanceof HTMLElement ? target.dataset : {};
   if (!format) return;
-  const figure = /** @type {HTMLElement} */ (target).closest('[data-figure]');
+  /** @type {any} */ const figure = /** @type {HTMLElement} */ (target).closest('[data-figure]');
   (await plotly).downloadImage(place(figure), { format, filename: figure.dataset.file, scale: format === 'png' ? 2 : 1, ...FILE });
 });
 addEventListener('refreshed', drawAll);

@@ -42,8 +42,10 @@ function morphChildren(old, next) {
 /** The page at an address, put in place of this one's content; the window tells it by the event "refreshed".
  * @param {string} [address] */
 export async function refresh(address = location.href) {
-  const answer = await fetch(address, { headers: { accept: 'text/html' } });
+  const answer = await fetch(address, { headers: { accept: 'text/html' } }).catch(() => null);
+  if (!answer || answer.status >= 500) throw new Error('The service does not answer. Is it still running?'); // what is shown stays
   const next = new DOMParser().parseFromString(await answer.text(), 'text/html'); // inert: no script of it runs
+  next.querySelectorAll('noscript').forEach((part) => part.replaceChildren()); // to a parser without scripts they are parts of the page
   morph($('main'), next.querySelector('main'));
   document.title = next.title;
   dispatchEvent(new Event('refreshed'));
@@ -51,6 +53,7 @@ export async function refresh(address = location.href) {
 
 /** One refresh after the other; who asks while one is under way gets the next. @type {Promise<void>} */ let last = Promise.resolve();
 /** @type {Promise<void>|null} */ let waiting = null;
+let retry = 0;
 
 /** @returns {Promise<void>} resolves when what is true now is shown; a failure is said, and tried again */
 export function refreshed() {
@@ -61,7 +64,8 @@ export function refreshed() {
       say('#away');
     } catch (error) {
       say('#away', `${describe(error)} Trying again…`);
-      setTimeout(refreshed, AGAIN);
+      clearTimeout(retry);
+      retry = setTimeout(refreshed, AGAIN);
     }
   });
   return waiting;

@@ -7,7 +7,7 @@
   const kept = localStorage.getItem('theme');
   if (kept === 'light' || kept === 'dark') root.dataset.theme = kept;
   system.addEventListener('change', tell);
-  addEventListener('DOMContentLoaded', () => document.getElementById('theme').addEventListener('click', () => {
+  addEventListener('DOMContentLoaded', () => document.getElementById('theme')?.addEventListener('click', () => {
     const dark = root.dataset.theme ? root.dataset.theme === 'dark' : system.matches;
     root.dataset.theme = dark ? 'light' : 'dark';
     localStorage.setItem('theme', root.dataset.theme);

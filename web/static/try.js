@@ -1,10 +1,13 @@
 // A text or an image asked of the tuned prompt and of the baseline, side by side.
 import { post } from './api.js';
-import { $, h, write } from './dom.js';
-import { field, onSubmit } from './form.js';
-import { percent } from './format.js';
+import { $, h } from './dom.js';
+import { onSubmit } from './form.js';
 
 const MOST = 8; // labels shown
+const form = $('#try');
+
+/** @param {number} share */
+const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
 
 /** @param {string} title @param {any} answer a label with its probabilities, or a text */
 function card(title, { label, probabilities, text }) {
@@ -15,29 +18,24 @@ function card(title, { label, probabilities, text }) {
   return h('div', {}, h('h3', {}, title), h('p', { class: 'answer' }, label), h('ul', { class: 'bars' }, ...bars));
 }
 
-/** A box that takes an image file, shows it, and says it as a data URL. @param {string} id @param {string} name of its column */
-function imageBox(id, name) {
-  const picker = h('input', { id, type: 'file', accept: 'image/png,image/jpeg,image/webp', required: true });
-  const [said, seen, reader] = [h('input', { type: 'hidden', name: 'inputs', 'data-key': name }), h('img', { alt: '', hidden: true }), new FileReader()];
-  reader.addEventListener('loadend', () => { said.value = seen.src = reader.result ?? ''; seen.hidden = !said.value; });
-  picker.addEventListener('change', () => { if (picker.files[0]) reader.readAsDataURL(picker.files[0]); });
-  return h('div', { class: 'field' }, h('label', { class: 'drop' }, seen, picker, h('span', {}, `Choose an ${name} or drop it here`)), said);
+/** Shows an image in its box, and says it as a data URL. @param {any} picker @param {Blob|undefined} file */
+function take(picker, file) {
+  if (!file) return;
+  const [said, seen] = [picker.closest('.field').querySelector('[data-key]'), picker.parentElement.querySelector('img')];
+  const reader = new FileReader();
+  reader.addEventListener('load', () => { said.value = seen.src = String(reader.result); seen.hidden = false; });
+  reader.readAsDataURL(file);
+  picker.required = false; // a pasted one is not the picker's
 }
 
-/** Sets up the form. @param {string} base address of the job @returns {(job: any, column: string|null) => void} to call with each new state of the job */
-export function setUpTrying(base) {
-  const fields = $('#try-fields');
-  onSubmit($('#try'), async ({ inputs }) => {
-    const { data: [answer] } = await post(`${base}/predict`, { inputs: [inputs], baseline: true });
+if (form) {
+  const pickers = [...form.querySelectorAll('input[type=file]')];
+  for (const picker of pickers) picker.addEventListener('change', () => take(picker, picker.files[0]));
+  document.addEventListener('paste', ({ clipboardData }) => {
+    take(pickers[0], pickers.length ? [...clipboardData?.files ?? []].find(({ type }) => type.startsWith('image/')) : undefined);
+  });
+  onSubmit(form, async ({ inputs }) => {
+    const { data: [answer] } = await post(`/api/jobs/${encodeURIComponent($('#job').dataset.job)}/predict`, { inputs: [inputs], baseline: true });
     $('#answers').replaceChildren(card('Tuned', answer), ...(answer.baseline ? [card('Baseline', answer.baseline)] : []));
   });
-  return ({ incumbent, spec }, column) => {
-    $('#try-button').disabled = !incumbent;
-    write($('#try-note'), incumbent ? '' : 'works as soon as there is an incumbent');
-    if (fields.children.length) return;
-    const columns = (spec.task?.template ?? '{text}').match(/(?<=\{)\w+(?=\})/g) ?? [];
-    fields.append(...columns.filter((name) => !['prompt', 'label'].includes(name)).map((name) => (
-      name === column ? imageBox(`try-${name}`, name)
-        : field(name, h('textarea', { id: `try-${name}`, name: 'inputs', 'data-key': name, rows: 2, required: true })))));
-  };
 }

@@ -12,7 +12,8 @@ ROWS, IMAGES = 50, 240  # of a dataset on one page
 def add(router: APIRouter, render: Renderer) -> None:
     @router.get("/datasets")
     async def datasets(request: Request) -> HTMLResponse:
-        return render(request, "datasets.html")
+        listed = await ask(request, "/api/datasets")
+        return render(request, "datasets.html", datasets=listed["data"])
 
     @router.get("/datasets/{dataset_id}")
     async def dataset(
@@ -22,5 +23,5 @@ def add(router: APIRouter, render: Renderer) -> None:
         dataset = await ask(request, path)
         limit = str(IMAGES if dataset.get("image_column") else ROWS)
         rows = await ask(request, f"{path}/rows", split=split, after=after, limit=limit)
-        values = {"dataset": dataset, "rows": rows, "split": split}
+        values = {"dataset": dataset, "rows": rows, "split": split, "is_first": after == "0"}
         return render(request, "dataset.html", dataset_id=dataset_id, **values)
