@@ -5,7 +5,7 @@ WORKDIR /gradless
 COPY pyproject.toml constraints.txt ./
 RUN pip install --no-cache-dir uv==0.13.8 \
     && uv pip install --system --no-cache --compile-bytecode \
-        --constraint constraints.txt --requirement pyproject.toml --extra local
+        --constraint constraints.txt --requirement pyproject.toml --extra local --extra otel
 COPY . .
 RUN useradd --uid 1000 --create-home gradless && mkdir /data && chown 1000 /data
 USER 1000

@@ -22,7 +22,7 @@ $(READY): constraints.txt pyproject.toml client/pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
-		--constraint constraints.txt --requirement pyproject.toml --extra local --extra dev \
+		--constraint constraints.txt --requirement pyproject.toml --extra local --extra otel --extra dev \
 		--editable client
 	@touch $(READY)
 

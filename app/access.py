@@ -28,6 +28,7 @@ class Caller:
     role: Role
     project: str = DEFAULT
     requests_per_minute: int | None = None  # None: no limit
+    key: str | None = None  # id of the stored key that it came with, which may be deleted
 
 
 NOBODY = Caller("nobody", Role.READ, SHARED)  # where no key is needed; sees what all projects share
@@ -61,7 +62,8 @@ class Access:
             row = await to_thread.run_sync(self._locksmith.check, given)
             if row is None:
                 return None
-            return Caller(row.id, Role(row.role), row.project, row.requests_per_minute)
+            most = row.requests_per_minute
+            return Caller(row.id, Role(row.role), row.project, most, key=row.id)
         return None if self._key else Caller("loopback", Role.OPERATOR)
 
 

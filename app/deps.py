@@ -60,7 +60,9 @@ def _webhooks(service: ServiceDep) -> Webhooks:
     return Webhooks(service.database)
 
 
-LARGEST = 2**63 - 1  # integer that SQLite and PostgreSQL hold
+# An integer that databases hold (2**63 is too much), and that stays itself as a floating-point
+# number, which is how the OpenAPI document writes bounds.
+LARGEST = 9 * 10**18
 Seen = Annotated[int, Query(ge=0, le=LARGEST, description="number of the last one seen")]
 StoreDep = Annotated[JobStore, Depends(_store)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]

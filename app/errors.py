@@ -242,9 +242,11 @@ async def _http(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> str:
     """Every verb of a path; starlette's own answer is those of the first route on it."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    matching = [
-        verbs for path, verbs in paths.items() if compile_path(path)[0].match(request.url.path)
-    ]
+    asked = request.url.path
+    if asked in paths:  # /api/jobs/archive is no job, though a job's path has its form
+        matching = [paths[asked]]
+    else:
+        matching = [v for path, v in paths.items() if compile_path(path)[0].match(asked)]
     return ", ".join(sorted(verb.upper() for verbs in matching for verb in verbs))
 
 
@@ -276,6 +278,12 @@ def _code(error: dict[str, Any]) -> str:
     return "missing_field" if error["type"] == "missing" else str(error["type"])
 
 
+def _given(error: dict[str, Any]) -> Any:
+    """What was refused: of a model that names one of its fields, that field's value."""
+    given, field = error.get("input"), (error.get("ctx") or {}).get("field")
+    return given.get(field) if isinstance(given, dict) and field is not None else given
+
+
 def _sentence(error: dict[str, Any]) -> str:
     """What was wanted, and what was given if it is short enough to show."""
     param, message = _param(error), str(error["msg"])
@@ -285,6 +293,6 @@ def _sentence(error: dict[str, Any]) -> str:
         return message
     if param is None and isinstance(error.get("input"), bytes):
         return "the body is not JSON by its header; wanted 'Content-Type: application/json'"
-    given = repr(error.get("input"))
+    given = repr(_given(error))
     shown = given if len(given) <= 100 else f"{given[:97]}..."
     return f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; got {shown}"

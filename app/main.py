@@ -10,9 +10,10 @@ from app.access import Access
 from app.audited import Auditor
 from app.background import background
 from app.deps import Service
+from app.document import say_who_may_ask
 from app.errors import REFUSALS, ErrorEnvelope, add_error_handlers
 from app.idempotency import Idempotency
-from app.limits import Gate
+from app.limits import OPEN_PATHS, Gate
 from app.metrics import Metrics
 from app.routes import (
     catalog,
@@ -82,6 +83,8 @@ def create_app(settings: Settings) -> FastAPI:
     for module in (files, fine_tuning, models, completions):
         app.include_router(module.router)
     mount_pages(app)
+    needs_key = bool(settings.api_key.get_secret_value())
+    say_who_may_ask(app, OPEN_PATHS, needs_key=needs_key)
     return app
 
 
@@ -104,12 +107,13 @@ def _service(settings: Settings) -> Service:
     Projects(database).add_default()
     catalog_ = Catalog(database)
     catalog_.add_built_ins()
+    limits = settings.running_jobs, settings.project_running_jobs
     return Service(
         settings,
         JobStore(database),
         catalog_,
         Predictor(),
-        Supervisor(JobQueue(database), database.url, settings.runners, settings.running_jobs),
+        Supervisor(JobQueue(database), database.url, settings.runners, *limits),
         database,
         Metrics(VERSION),
     )

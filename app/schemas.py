@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
+from pydantic.config import JsonDict
 
 from app.errors import ErrorBody
 from backends.registry import RUNGS
+from jobs.catalog import ID
 from jobs.estimates import Estimate
 from jobs.ledger import PICO
 from jobs.models import (
@@ -24,6 +26,8 @@ from jobs.serving import Answer
 from jobs.spec import JobSpec
 
 T = TypeVar("T")
+
+ID_SCHEMA: JsonDict = {"pattern": f"^{ID.pattern}$"}  # only told: what is refused, the store says
 
 
 class Listing(BaseModel, Generic[T]):
@@ -80,20 +84,23 @@ def _spent(row: JobRow, usage: UsageRow | None) -> float:
 
 
 class UsagePublic(BaseModel):
-    """What a job has spent on APIs; `cost` in the endpoint's currency."""
+    """What a job has spent on APIs; `cost` in `currency`, which is null without prices."""
 
     requests: int = 0
     recalled: int = 0  # answers that were remembered, and so cost nothing
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+    currency: str | None = None
 
     @classmethod
-    def of(cls, row: UsageRow | None) -> "UsagePublic":
+    def of(cls, row: UsageRow | None, estimate: dict[str, Any] | None) -> "UsagePublic":
+        """The currency is the one that the job was estimated in: its endpoint may have gone."""
+        currency = (estimate or {}).get("currency")
         if row is None:
-            return cls()
+            return cls(currency=currency)
         whole = row.model_dump(include={"requests", "recalled", "tokens_in", "tokens_out"})
-        return cls(**whole, cost=row.cost / PICO)
+        return cls(**whole, cost=row.cost / PICO, currency=currency)
 
 
 class ScoresPublic(BaseModel):
@@ -197,7 +204,7 @@ class JobPublic(BaseModel):
             name=row.spec.get("name"),
             metric=measure(row),
             progress=ProgressPublic.of(row, usage),
-            usage=UsagePublic.of(usage),
+            usage=UsagePublic.of(usage, row.estimate),
             scores=scores or None,
             incumbent=IncumbentPublic.of(prompt) if prompt else None,
             result=result,

@@ -30,6 +30,9 @@ class Settings(BaseSettings):
         le=10_000,
         description="most jobs that run at once, whichever service took them; 0: one a runner",
     )
+    project_running_jobs: int = Field(
+        0, ge=0, le=10_000, description="most jobs of one project that run at once; 0: no limit"
+    )
     threads: int = Field(
         0, ge=0, le=1024, description="threads of one runner's model; 0: one for every core"
     )
@@ -61,6 +64,9 @@ class Settings(BaseSettings):
         le=36_500,
         description="days that ended jobs are kept; 0: for ever, and named prompts always",
     )
+    keep_audit_days: int = Field(
+        0, ge=0, le=36_500, description="days that the audit log is kept; 0: for ever"
+    )
 
     @model_validator(mode="after")
     def _key_when_reachable(self) -> Self:
@@ -86,7 +92,12 @@ class Settings(BaseSettings):
 
     @property
     def retention(self) -> Retention:
-        return Retention(self.keep_events_days, self.keep_answers_days, self.keep_jobs_days)
+        return Retention(
+            self.keep_events_days,
+            self.keep_answers_days,
+            self.keep_jobs_days,
+            self.keep_audit_days,
+        )
 
     @property
     def database(self) -> str:

@@ -1,4 +1,7 @@
-"""Who asked for which change, and how it ended: added to and read, never changed."""
+"""Who asked for which change, and how it ended: added to and read, never changed.
+
+What is older than the operator wants it kept is deleted, by `jobs/retention.py`.
+"""
 
 from collections.abc import Sequence
 

@@ -67,6 +67,13 @@ class Bundle:
     examples: Sequence[ExampleRow]
     images: Sequence[ImageRow]
 
+    def rename(self, job_id: str) -> None:
+        """Another id for the job, in all of its rows."""
+        self.job.id = job_id
+        for row in (*self.generations, *self.timings, self.usage, self.prompt, self.report):
+            if row is not None:
+                row.job_id = job_id
+
     def dumps(self, model: str) -> bytes:
         """The zip; `model` is told to whoever has no endpoint of this name."""
         # a status comes from the database as text, which is no reason for a warning

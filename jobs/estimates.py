@@ -7,7 +7,7 @@ from itertools import count
 from jobs.admission import Refused, check_budget
 from jobs.catalog import Catalog
 from jobs.endpoints import is_priced
-from jobs.models import DatasetRow
+from jobs.models import DatasetRow, EndpointRow
 from jobs.rates import Range, Rates, rates
 from jobs.report import SIGNIFICANT
 from jobs.significance import mcnemar, wilson
@@ -44,7 +44,7 @@ class Estimate:
     generations: int  # that fit in the budget if each takes the most it can
     tokens: Range | None  # of an API, the report's too
     cost: Range | None  # in `currency`, the report's too
-    currency: str | None  # None: the endpoint has no prices
+    currency: str | None  # of all that the job pays; None: nothing that it asks has a price
     seconds: Range | None  # of tuning, by one runner
     basis: str | None  # of tokens, cost and seconds: "earlier jobs" or "lengths of texts"
     effects: Mapping[str, Effect]  # of the splits "dev" and "test"
@@ -71,7 +71,7 @@ def estimate(
         queries=queries,
         report_queries=on_test,
         generations=generations,
-        currency=str(endpoint.options.get("currency", "USD")) if is_priced(endpoint) else None,
+        currency=_currency(spec, endpoint, catalog),
         basis=each.basis,
         effects=effects,
         warnings=[
@@ -82,6 +82,15 @@ def estimate(
         ],
         **{name: known and known.within(walls[name]) for name, known in taken.items()},
     )
+
+
+def _currency(spec: JobSpec, endpoint: EndpointRow, catalog: Catalog) -> str | None:
+    """The endpoint's; where it has no prices, its writer's."""
+    writer = spec.method.writer_endpoint
+    for row in (endpoint, *([catalog.endpoint(writer)] if writer else [])):
+        if is_priced(row):
+            return str(row.options.get("currency", "USD"))
+    return None
 
 
 def _n_rows(dataset: DatasetRow, split: str) -> int:

@@ -78,6 +78,12 @@ class Keys:
         with self._database.reading() as session:
             return session.exec(query).all()
 
+    def opens(self, id_: str) -> bool:
+        """Whether the key is there and has not expired."""
+        with self._database.reading() as session:
+            row = session.get(KeyRow, id_)
+        return row is not None and not _is_over(row)
+
     def delete(self, id_: str) -> None:
         """From now on the key opens nothing."""
         with self._database.writing() as session:
@@ -108,7 +114,7 @@ class Locksmith:
             row = session.get(KeyRow, match[1])
         if row is None or not self._is_right(row, match[2]):
             return None
-        if row.expires_at is not None and row.expires_at <= now():
+        if _is_over(row):
             return None
         self._mark(row)
         return row
@@ -135,6 +141,10 @@ class Locksmith:
                     session.add(kept)
         except DBAPIError as error:  # a full disk must not lock anybody out
             logger.warning("key %s: its use was not written down: %s", row.id, error.orig)
+
+
+def _is_over(row: KeyRow) -> bool:
+    return row.expires_at is not None and row.expires_at <= now()
 
 
 def _hash(secret: str, salt: bytes) -> bytes:

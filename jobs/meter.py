@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from backends.base import (
 
 T = TypeVar("T")
 
+Around: TypeAlias = Callable[[object, str, int], AbstractContextManager[object]]
+
 SLICE = 768  # queries between two looks at the stop signal: two or three seconds on two cores
 
 
@@ -34,6 +37,11 @@ class BudgetSpent(Exception):
 
 def _go_on() -> None:
     """The default for `between`: nothing asks us to stop."""
+
+
+def _unwatched(model: object, what: str, n_queries: int) -> AbstractContextManager[object]:
+    """The default for `around`: nobody wants to know."""
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Meter:
     between: Callable[[], None] = _go_on  # called before each slice; may raise to stop
     writer: Generates | None = None  # who writes candidates; None: the backend itself, if it can
     ran_out: str = ""  # the wall that had no room for what was asked last; empty: none had
+    around: Around = _unwatched  # each call of a model: which, the method's name, queries
 
     def afford(self, n_queries: int) -> None:
         """Nothing, if so many queries fit in what is left.
@@ -78,7 +87,8 @@ class Meter:
         """
         scores = np.empty((len(queries), len(labels)))
         ask = partial(self.backend.score, labels=labels)
-        for part, answers in self._counted(queries, lambda part: ask(_at(queries, part))):
+        counted = self._counted(queries, lambda part: ask(_at(queries, part)), "score")
+        for part, answers in counted:
             scores[part] = answers
         return scores
 
@@ -86,20 +96,22 @@ class Meter:
         """The backend's own words for each query, at temperature 0; raises as `score`."""
         assert isinstance(self.backend, Generates)  # the job was admitted for it
         ask = partial(self.backend.generate, max_tokens=max_tokens)
-        return self._gathered(queries, lambda part: ask(_at(queries, part)))
+        return self._gathered(queries, lambda part: ask(_at(queries, part)), "generate")
 
     def rank(self, queries: Sequence[Query], k: int) -> list[Mapping[str, float]]:
         """The `k` likeliest words for each query; raises as `score`."""
         assert isinstance(self.backend, RanksVocabulary)
         ask = partial(self.backend.rank, k=k)
-        return self._gathered(queries, lambda part: ask(_at(queries, part)))
+        return self._gathered(queries, lambda part: ask(_at(queries, part)), "rank")
 
     def features(self, queries: Sequence[Query]) -> NDArray[np.float64]:
         """The backend's unit vectors, shape (n_queries, dim), one query each; raises as `score`."""
         backend = self.backend
         assert isinstance(backend, GivesFeatures)  # the job was admitted for it
         return np.stack(
-            self._gathered(queries, lambda part: list(backend.features(_at(queries, part))))
+            self._gathered(
+                queries, lambda part: list(backend.features(_at(queries, part))), "features"
+            )
         )
 
     def think(self, recipe: Thinking) -> float:
@@ -111,7 +123,7 @@ class Meter:
         backend = self.backend
         assert isinstance(backend, Thinks)  # the job was admitted for it
         query = Query("", thinking=recipe)
-        [moved] = self._gathered([query], lambda part: list(backend.think([recipe])))
+        [moved] = self._gathered([query], lambda part: list(backend.think([recipe])), "think")
         return float(moved)
 
     def write(
@@ -131,19 +143,19 @@ class Meter:
             writer.generate, max_tokens=writing.max_tokens, temperature=writing.temperature
         )
         return self._gathered(
-            queries, lambda part: ask(_at(queries, part), samples=_at(samples, part))
+            queries, lambda part: ask(_at(queries, part), samples=_at(samples, part)), "write"
         )
 
     def _gathered(
-        self, queries: Sequence[Query], ask: Callable[[list[int]], Sequence[T]]
+        self, queries: Sequence[Query], ask: Callable[[list[int]], Sequence[T]], what: str
     ) -> list[T]:
         answers: dict[int, T] = {}
-        for part, some in self._counted(queries, ask):
+        for part, some in self._counted(queries, ask, what):
             answers.update(zip(part, some, strict=True))
         return _at(answers, range(len(queries)))
 
     def _counted(
-        self, queries: Sequence[Query], ask: Callable[[list[int]], T]
+        self, queries: Sequence[Query], ask: Callable[[list[int]], T], what: str
     ) -> Iterator[tuple[list[int], T]]:
         """Asks slice by slice; yields the positions of each slice's queries and the answers."""
         self.afford(len(queries))
@@ -152,7 +164,7 @@ class Meter:
         try:
             for part in _slices(queries):
                 self.between()
-                yield part, self._timed(ask, part)
+                yield part, self._timed(ask, part, what)
                 answered += len(part)
         except BudgetSpent as error:
             self.ran_out = error.wall
@@ -160,10 +172,12 @@ class Meter:
         finally:
             self.spent -= len(queries) - answered  # settle
 
-    def _timed(self, ask: Callable[[list[int]], T], part: list[int]) -> T:
+    def _timed(self, ask: Callable[[list[int]], T], part: list[int], what: str) -> T:
+        asked = self.writer or self.backend if what == "write" else self.backend
         start = time.perf_counter()
         try:
-            return ask(part)
+            with self.around(asked, what, len(part)):
+                return ask(part)
         finally:
             self.seconds += time.perf_counter() - start
 

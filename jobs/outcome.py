@@ -38,7 +38,7 @@ def report(work: Work, incumbent: Incumbent) -> Ending:
     work.ledger.held_requests, work.ledger.look_up = 0, work.look_up
     test = list(work.split.test)
     most = len(test) * (1 + n_queries(incumbent.prompt))
-    meter = Meter(work.backend, most, between=work.look_up)
+    meter = Meter(work.backend, most, between=work.look_up, around=work.meter.around)
     objective = Objective(work.task, meter, test, work.search.dev.loss)
     asked = [TextPrompt(work.spec.task.baseline), incumbent.prompt]
     try:
@@ -49,6 +49,7 @@ def report(work: Work, incumbent: Incumbent) -> Ending:
     body["baseline"]["prompt"] = work.spec.task.baseline
     body["tuned"]["kind"] = prompts.kind_of(incumbent.prompt)
     body["tuned"]["generation"] = incumbent.generation
+    body |= work.subject
     body["versions"] = versions()
     body["usage"] = {"queries": work.meter.spent, "report_queries": meter.spent}
     if work.rung is not None:

@@ -3,7 +3,7 @@
 import time
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, or_, true, update
+from sqlalchemy import case, func, or_, update
 from sqlmodel import Session, col, select
 
 from jobs.database import Database
@@ -39,15 +39,20 @@ class Progress(NamedTuple):
 class JobQueue:
     """The queue is a WHERE clause; whoever holds a job is the only one who can write to it."""
 
-    def __init__(self, database: Database, most_running: int = 0) -> None:
-        """`most_running` jobs at once, whoever runs them; 0: as many as there are runners."""
+    def __init__(self, database: Database, most_running: int = 0, most_of_project: int = 0) -> None:
+        """`most_running` jobs at once, whoever runs them, and of each project `most_of_project`.
+
+        0: as many as there are runners.
+        """
         self._database, self._most_running = database, most_running
+        self._most_of_project = most_of_project
 
     def claim(self, runner: str, *, at: float | None = None) -> JobRow | None:
         """The first job that waits, or whose runner went silent; now this runner's.
 
-        First comes the highest priority, then the oldest. A job waits when it is queued, or
-        paused until an instant that has come; one that a person paused has no such instant.
+        First comes the highest priority, then the project that has fewest running, then the
+        oldest. A job waits when it is queued, or paused until an instant that has come; one that a
+        person paused has no such instant.
 
         One transaction, so two runners can never hold the same job. A job that has killed
         its runner MAX_CRASHES times in a row is failed instead of being tried again.
@@ -56,9 +61,13 @@ class JobQueue:
         silent = (col(JobRow.status) == Status.RUNNING) & (col(JobRow.heartbeat) < at - STALE_AFTER)
         due = (col(JobRow.status) == Status.PAUSED) & (col(JobRow.retry_at) <= at)
         free = or_(col(JobRow.status) == Status.QUEUED, due, silent)
-        order = col(JobRow.priority).desc(), col(JobRow.id)
-        first = select(JobRow).where(free, self._room(at)).order_by(*order).limit(1)
         with self._database.writing() as session:
+            busy = _running(session, at)
+            if 0 < self._most_running <= sum(busy.values()):
+                return None
+            full = [name for name, n in busy.items() if 0 < self._most_of_project <= n]
+            first = select(JobRow).where(free, col(JobRow.project).not_in(full))
+            first = first.order_by(*_turns(busy)).limit(1)
             while job := session.exec(first).one_or_none():
                 job.crashes += job.status == Status.RUNNING
                 if _is_to_leave(job):  # which its silent runner can no longer do
@@ -160,13 +169,18 @@ class JobQueue:
         with self._database.writing() as session:
             end_job(session, _hold(session, held), ending)
 
-    def _room(self, at: float) -> ColumnElement[bool]:
-        """Whether one more may run: those whose runner went silent do not count."""
-        if not self._most_running:
-            return true()
-        alive = col(JobRow.heartbeat) >= at - STALE_AFTER
-        running = select(func.count()).where(JobRow.status == Status.RUNNING, alive)
-        return running.scalar_subquery() < self._most_running
+
+def _running(session: Session, at: float) -> dict[str, int]:
+    """Jobs under way by project; those whose runner went silent do not count."""
+    alive = col(JobRow.heartbeat) >= at - STALE_AFTER
+    query = select(JobRow.project, func.count()).where(JobRow.status == Status.RUNNING, alive)
+    return dict(session.exec(query.group_by(col(JobRow.project))).all())
+
+
+def _turns(busy: dict[str, int]) -> list[Any]:
+    """Who is first: by priority, by how little the project has, by age."""
+    fewest = [case(busy, value=col(JobRow.project), else_=0)] if busy else []
+    return [col(JobRow.priority).desc(), *fewest, col(JobRow.id)]
 
 
 def _hold(session: Session, held: JobRow, **values: Any) -> JobRow:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete
 from sqlmodel import SQLModel, col, select
 
+from jobs.access_rows import AuditRow
 from jobs.database import Database
 from jobs.models import ENDED, AnswerRow, EventRow, JobRow, now
 from jobs.webhook_rows import DeliveryRow, DeliveryStatus
@@ -22,6 +23,7 @@ class Retention(NamedTuple):
     events: int = 0  # of ended jobs; and what webhooks were sent
     answers: int = 0  # of APIs
     jobs: int = 0  # that have ended, with all they hold; prompts under a name stay
+    audit: int = 0  # who has changed what
 
 
 def let_go(
@@ -45,6 +47,9 @@ def let_go(
     if retention.answers:
         old = col(AnswerRow.created_at) < at - timedelta(days=retention.answers)
         deleted["answers"] = _delete(database, AnswerRow, AnswerRow.key, old)
+    if retention.audit:
+        old = col(AuditRow.at) < at - timedelta(days=retention.audit)
+        deleted["audit"] = _delete(database, AuditRow, AuditRow.id, old)
     if any(deleted.values()):
         logger.info("retention: deleted %s", deleted)
     return deleted

@@ -21,6 +21,7 @@ from jobs.queue import JobQueue, LostJob
 from jobs.records import checkpoint_row, generation_row, incumbent_of, prompt_row
 from jobs.search import Generation
 from jobs.store import Ending
+from jobs.tracing import Tracing, Untraced
 from jobs.work import Work, make_ready
 
 logger = logging.getLogger(__name__)
@@ -36,10 +37,17 @@ class Stopped(Exception):
 class Runner:
     """Takes jobs to their end, one after the other."""
 
-    def __init__(self, database: Database, name: str, most_running: int = 0) -> None:
-        """It takes no job while `most_running` are under way elsewhere; 0: no limit."""
-        self.queue, self.name = JobQueue(database, most_running), name
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        most_running: int = 0,
+        most_of_project: int = 0,
+        tracing: Tracing | None = None,
+    ) -> None:
+        """It takes no job while so many are under way elsewhere; 0: no limit."""
+        self.queue, self.name = JobQueue(database, most_running, most_of_project), name
+        self._database, self._tracing = database, tracing or Untraced()
         self.stop = threading.Event()
         self._halt: type[Exception] | None = None  # what the heartbeat found out
 
@@ -55,34 +63,45 @@ class Runner:
         """Takes one claimed job to its end, whatever that is."""
         logger.info("job %s: claimed by %s, attempt %d", job.id, self.name, job.attempts)
         self._halt = None
-        try:
-            self._end(job)
-        except LostJob:
-            logger.warning("job %s: lost to another runner", job.id)
+        with self._tracing.job(job):
+            try:
+                outcome, error = self._end(job)
+            except LostJob:
+                logger.warning("job %s: lost to another runner", job.id)
+                outcome, error = "lost", ""
+            self._tracing.ended(outcome, error)
         logger.info("job %s: left by %s", job.id, self.name)
 
-    def _end(self, job: JobRow) -> None:
-        """As `run`; any of its writes may find that the job is lost."""
+    def _end(self, job: JobRow) -> tuple[str, str]:
+        """As `run`; any of its writes may find that the job is lost.
+
+        Tells the outcome of this attempt, and the class of the exception that ended it.
+        """
         try:
             with self._beating(job):
                 ending = self._search(job)
             self.queue.finish(job, ending)
+            return ending.status, ""
         except Stopped:
             self.queue.hand_back(job)
+            return "handed_back", ""
         except LostJob:
             raise
         except BackendUnavailable as error:
             logger.warning("job %s paused: %s", job.id, error)
             self.queue.pause(job, _error(error))
+            return Status.PAUSED, type(error).__name__
         except BudgetSpent as error:
             self.queue.finish(job, Ending(Status.FAILED, "budget_spent", _error(error)))
+            return Status.FAILED, type(error).__name__
         except Exception as error:
             logger.exception("job %s failed", job.id)
             self.queue.finish(job, Ending(Status.FAILED, "failed", _error(error)))
+            return Status.FAILED, type(error).__name__
 
     def _search(self, job: JobRow) -> Ending:
         theirs = self._database.of(job.project)
-        work = make_ready(job, Catalog(theirs), Accounts(theirs), self._look_up)
+        work = make_ready(job, Catalog(theirs), Accounts(theirs), self._look_up, self._tracing)
         try:
             last = self._generations(work)
             if last.incumbent is None:
@@ -96,7 +115,8 @@ class Runner:
         job, clock = work.job, _Stopwatch(work)
         last = self._resume(work, clock)
         work.set_report_aside()
-        for generation in work.search.run(last):
+        run = self._tracing.generations(work.search.run(last), last.number + 1, work.task.measure)
+        for generation in run:
             changed = generation.incumbent is not last.incumbent
             prompt = prompt_row(job.id, work.backend, generation.incumbent) if changed else None
             work.ledger.flush()

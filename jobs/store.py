@@ -70,7 +70,7 @@ class JobStore:
     ) -> JobRow:
         """A new job in the queue; `also` writes in the same transaction."""
         asked = spec.model_dump(mode="json")
-        job = JobRow(id=_new_id(), spec=asked, priority=priority, estimate=estimate)
+        job = JobRow(id=new_job_id(), spec=asked, priority=priority, estimate=estimate)
         with self._database.writing() as session:
             session.add(job)
             session.flush()
@@ -245,7 +245,7 @@ class JobStore:
             }
 
 
-def _new_id() -> str:
+def new_job_id() -> str:
     """Grows with time, so that sorting by id is sorting by age."""
     return f"job_{time.time_ns() // 1000:014x}{secrets.token_hex(3)}"
 

@@ -1,15 +1,17 @@
 """What every object from outside is made of: nothing unknown gets through. No field of its own."""
 
 import difflib
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 
 class Spec(BaseModel):
-    """Input from outside: frozen, finite, and nothing unknown gets through."""
+    """Input from outside: frozen, finite, of its own types, and nothing unknown gets through."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -21,6 +23,48 @@ class Spec(BaseModel):
                 if name not in cls.model_fields:
                     raise PydanticCustomError("unknown_field", "{message}", _unknown(cls, name))
         return data
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_own_type(cls, data: Any) -> Any:
+        """Pydantic would take `true` and "1" for the number 1, and 1 for `true`."""
+        for name, value in data.items() if isinstance(data, dict) else ():
+            field = cls.model_fields.get(name)
+            if field is not None and (wanted := _not_that(field.annotation, value)):
+                message = f"Input should be a valid {WANTED[wanted]}"
+                raise PydanticCustomError(wanted, "{message}", {"message": message, "field": name})
+        return data
+
+
+WANTED = {"bool_type": "boolean", "int_type": "integer", "float_type": "number"}
+
+
+def _not_that(annotation: Any, value: Any) -> str:
+    """The error of a value that pydantic would bend until it fits; empty: it would not."""
+    kinds = _kinds(annotation) - {NoneType}
+    if kinds == {bool} and isinstance(value, int | float | str):
+        return "" if isinstance(value, bool) else "bool_type"
+    if kinds and kinds <= {int, float} and _only_looks_like_a_number(value):
+        return "float_type" if float in kinds else "int_type"
+    return ""
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The types that a field may have, whatever else is said of them."""
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return set[Any]().union(*map(_kinds, get_args(annotation)))
+    return {annotation}
+
+
+def _only_looks_like_a_number(value: Any) -> bool:
+    if not isinstance(value, str):
+        return isinstance(value, bool)
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False  # which pydantic says better
 
 
 def _unknown(cls: type[BaseModel], name: Any) -> dict[str, Any]:

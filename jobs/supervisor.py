@@ -34,13 +34,19 @@ class _Slot:
 class Supervisor:
     """Keeps `n_runners` processes of their own working on one database.
 
-    They begin no job while `most_running` are under way, whoever runs them; 0: no limit.
+    They begin no job while `most_running` are under way, whoever runs them, and none of a project
+    while `most_of_project` of its own are; 0: no limit.
     """
 
     def __init__(
-        self, queue: JobQueue, database_url: str, n_runners: int, most_running: int = 0
+        self,
+        queue: JobQueue,
+        database_url: str,
+        n_runners: int,
+        most_running: int = 0,
+        most_of_project: int = 0,
     ) -> None:
-        self._most_running = most_running
+        self._most_running, self._most_of_project = most_running, most_of_project
         self._queue, self._url, self._n_runners = queue, database_url, n_runners
         self._slots: list[_Slot] = []
         self._over = threading.Event()
@@ -90,5 +96,6 @@ class Supervisor:
         name = f"runner-{secrets.token_hex(4)}"
         command = [sys.executable, "-m", "jobs", "--name", name, "--parent", str(os.getpid())]
         command += ["--most-running", str(self._most_running)]
+        command += ["--most-of-project", str(self._most_of_project)]
         environment = {**os.environ, **EXACT, DATABASE_VARIABLE: self._url}
         return _Slot(name, subprocess.Popen(command, cwd=ROOT, env=environment))  # noqa: S603

@@ -24,7 +24,7 @@ from jobs.models import (
     UsageRow,
 )
 from jobs.readers import BadFile
-from jobs.store import NotEnded, get_job
+from jobs.store import NotEnded, get_job, new_job_id
 
 
 class RowsGone(Exception):
@@ -56,7 +56,9 @@ class Transfers:
     def add(self, bundle: Bundle) -> JobRow:
         """The job under its own id, with its dataset where that is not here yet.
 
-        Nothing hears of it: what its events tell happened elsewhere.
+        Ids of jobs are one list for all projects: where another project has this one, which is
+        nobody else's business, the job gets a new id. Nothing hears of it: what its events tell
+        happened elsewhere.
 
         Raises:
             IdTaken: the job is here, or another dataset has the name of its own.
@@ -95,6 +97,8 @@ def _bundle(session: Session, job: JobRow) -> Bundle:
 def _add(session: Session, bundle: Bundle) -> None:
     if session.get(JobRow, bundle.job.id) is not None:
         raise IdTaken(f"job {bundle.job.id} is here already")
+    if _is_another_s(session, bundle.job.id):
+        bundle.rename(new_job_id())
     _add_dataset(session, bundle)
     session.add(bundle.job)
     session.flush()
@@ -102,6 +106,12 @@ def _add(session: Session, bundle: Bundle) -> None:
     session.add_all([*bundle.generations, *bundle.timings])
     session.add_all([row for row in rows if row is not None])
     session.add_all(_events(bundle))
+
+
+def _is_another_s(session: Session, job_id: str) -> bool:
+    """Asked below the session, which sees its own project alone."""
+    known = select(col(JobRow.id)).where(JobRow.id == job_id)
+    return session.connection().scalar(known) is not None
 
 
 def _add_dataset(session: Session, bundle: Bundle) -> None:

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from backends.base import Backend, Billed, Generates
 from jobs.accounts import Accounts
@@ -11,11 +12,12 @@ from jobs.catalog import Catalog
 from jobs.ledger import PICO, Ledger, Walls
 from jobs.meter import BudgetSpent, Meter
 from jobs.methods import Problem
-from jobs.models import JobRow
+from jobs.models import EndpointRow, JobRow
 from jobs.opening import open_endpoint
 from jobs.search import Searching
 from jobs.spec import Budget, JobSpec
 from jobs.task import Split, Task
+from jobs.tracing import Tracing, Untraced
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,7 @@ class Work:
     meter: Meter
     search: Searching
     look_up: Callable[[], None]  # called between slices of queries; may raise to stop
+    subject: Mapping[str, Any]  # of the report: which model and which rows, whatever comes later
 
     @property
     def rung(self) -> str | None:
@@ -46,27 +49,38 @@ class Work:
 
 
 def make_ready(
-    job: JobRow, catalog: Catalog, accounts: Accounts, look_up: Callable[[], None]
+    job: JobRow,
+    catalog: Catalog,
+    accounts: Accounts,
+    look_up: Callable[[], None],
+    tracing: Tracing | None = None,
 ) -> Work:
     """Opens the models and reads the rows; `look_up` comes before each slice and each request."""
-    spec = JobSpec.model_validate(job.spec)
+    spec, tracing = JobSpec.model_validate(job.spec), tracing or Untraced()
     watch = _watch(job, spec, look_up)
     ledger = Ledger(accounts, job.id, job.attempts, _walls(spec.budget), spec.cache, watch)
-    backend = _opened(spec.endpoint, catalog, ledger)
-    writer = _opened(name, catalog, ledger) if (name := spec.method.writer_endpoint) else None
+    endpoint = catalog.endpoint(spec.endpoint)
+    backend = _opened(endpoint, ledger, tracing)
+    name = spec.method.writer_endpoint
+    writer = _opened(catalog.endpoint(name), ledger, tracing) if name else None
     assert writer is None or isinstance(writer, Generates)  # admitted
     task = spec.task.made(catalog.pictures(spec.dataset))
     split = catalog.split(spec.dataset)
-    meter = Meter(backend, spec.budget.queries, between=watch, writer=writer)
+    meter = Meter(backend, spec.budget.queries, between=watch, writer=writer, around=tracing.asking)
     problem = Problem(backend, task, split, spec.task.baseline, spec.seed)
     search = spec.method.search(problem, meter)
-    return Work(job, spec, task, split, backend, ledger, meter, search, look_up)
+    subject = {
+        "endpoint": {"kind": endpoint.kind, "model": endpoint.model},
+        "dataset": {"id": spec.dataset, "sha256": catalog.dataset(spec.dataset).sha256},
+    }
+    return Work(job, spec, task, split, backend, ledger, meter, search, look_up, subject)
 
 
-def _opened(name: str, catalog: Catalog, ledger: Ledger) -> Backend:
-    backend = open_endpoint(catalog.endpoint(name))
+def _opened(row: EndpointRow, ledger: Ledger, tracing: Tracing) -> Backend:
+    backend = open_endpoint(row)
     if isinstance(backend, Billed):
         backend.bill_to(ledger)
+    tracing.watch(backend, row)
     return backend
 
 

@@ -62,7 +62,7 @@ def service(server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> It
     try:
         service.start().upload(films_csv(), "films")
         options = {"base_url": server.base_url, "key_variable": VARIABLE}
-        priced = {**options, "input_price": 0.5, "output_price": 2.0}
+        priced = {**options, "input_price": 0.5, "output_price": 2.0, "currency": "EUR"}
         for name, each in (("tiny", options), ("priced", priced)):
             body = {"id": name, "kind": "openai", "model": server.model, "options": each}
             answer = service.http.post("/api/endpoints", json=body)
@@ -92,6 +92,7 @@ def test_a_whole_job_and_its_served_prompt(method: dict[str, Any], service: Serv
     assert job["status"] == "succeeded", job["error"]
     assert job["scores"]["rung"] in ("named", "sequence", "top")
     assert job["usage"]["requests"] > 0 and job["usage"]["tokens_in"] > 0
+    assert job["usage"]["currency"] is None, "it has no price"
     assert job["progress"]["queries"] <= FILM["budget"]["queries"]
     assert job["incumbent"]["dev_loss"] <= job["baseline"]["dev_loss"] + 0.5
     said = answers(service, job["id"])
@@ -103,7 +104,7 @@ def test_the_same_job_again_is_remembered_and_equal(service: Service) -> None:
     task = {**FILM["task"], "baseline": "words that no other job here has begun with"}
     spec = {"method": METHODS[0], "seed": 5, "endpoint": "priced", "task": task}
     first, again = run(service, **spec), run(service, **spec)
-    assert first["usage"]["cost"] > 0
+    assert first["usage"]["cost"] > 0 and first["usage"]["currency"] == "EUR"
     tokens = first["usage"]["tokens_in"], first["usage"]["tokens_out"]
     assert first["usage"]["cost"] == pytest.approx((0.5 * tokens[0] + 2.0 * tokens[1]) / 1e6)
     assert again["usage"] == {**again["usage"], "requests": 0, "tokens_in": 0, "cost": 0}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.deps import LARGEST, ServiceDep, WholeDep
-from app.schemas import Listing, page
+from app.schemas import ID_SCHEMA, Listing, page
 from jobs.access_rows import AuditRow, KeyRow, ProjectRow
 from jobs.audit import Audit
 from jobs.keys import Keys, Role
@@ -22,7 +22,7 @@ class ProjectBody(Spec):
     """A project to be."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "acme"}]})
-    id: str = Field(max_length=100)
+    id: str = Field(max_length=100, json_schema_extra=ID_SCHEMA)
 
 
 class ProjectPublic(BaseModel):

@@ -37,6 +37,7 @@ def import_job(
     file: Annotated[UploadFile, File(description="what GET /api/jobs/{job_id}/archive gave")],
     service: ServiceDep,
 ) -> JobPublic:
-    """It keeps its id; its dataset comes with it where it is not here. Webhooks are not told."""
+    """It keeps its id, unless that is taken elsewhere in the service; its dataset comes with it
+    where it is not here. Webhooks are not told."""
     job = Transfers(service.database).add(loads(file.file.read()))
     return public_job(service.store, job.id)

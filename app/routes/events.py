@@ -2,8 +2,9 @@
 
 import logging
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -13,11 +14,11 @@ from anyio.abc import TaskStatus
 from fastapi import APIRouter, Depends, FastAPI, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.deps import LARGEST, Seen, StoreDep
+from app.access import Caller
+from app.deps import LARGEST, Seen, ServiceDep, StoreDep
 from app.errors import REFUSALS
-from app.routes.jobs import public_job
-from app.schemas import GenerationPublic
-from jobs.models import ENDED, EventRow
+from app.telling import Teller
+from jobs.keys import Keys
 from jobs.store import JobStore, NoSuchJob
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {  # in JSON, though the stream is not
 }
 LOOK = 0.25  # seconds between two looks at the events table, for all who follow
 PATIENCE = 5.0  # seconds; at the latest then one who has heard nothing looks: is the job deleted?
+TRUST = 2.0  # seconds; a key that was good so lately is not looked up again
 
 
 class Bell:
@@ -39,6 +41,7 @@ class Bell:
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
+        self.teller = Teller()
         self._waiting: set[tuple[str, anyio.Event]] = set()
 
     @contextmanager
@@ -86,6 +89,18 @@ async def _bell(request: Request) -> Bell:
     return bell
 
 
+def _always() -> bool:
+    return True
+
+
+def _admission(request: Request, service: ServiceDep) -> Callable[[], bool]:
+    """Tells whether the caller may still listen: a key may be deleted, or come to its end."""
+    caller: Caller = request.state.caller
+    if caller.key is None:
+        return _always
+    return partial(Keys(service.database).opens, caller.key)
+
+
 def _existing(job_id: str, store: StoreDep) -> str:
     """Refuses an unknown job before the stream has begun."""
     return store.job(job_id).id
@@ -101,24 +116,30 @@ async def follow_job(
     job_id: Annotated[str, Depends(_existing)],
     store: StoreDep,
     bell: Annotated[Bell, Depends(_bell)],
+    may_listen: Annotated[Callable[[], bool], Depends(_admission)] = _always,
     after: Seen = 0,
     last_event_id: Annotated[int | None, Header(ge=0, le=LARGEST)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """`status`, `generation` and `result` as they come; `done` is the last one.
 
     A client that was cut off asks again with the id of the last event it saw, in the header
-    `Last-Event-ID` or as `after`, and misses nothing.
+    `Last-Event-ID` or as `after`, and misses nothing. Where its key has been deleted meanwhile, the
+    stream ends within seconds.
     """
-    seen = max(after, last_event_id or 0)
+    seen, trusted = max(after, last_event_id or 0), anyio.current_time()
     while True:  # until `done`, or until the client goes and this task is cancelled
+        if anyio.current_time() - trusted > TRUST:
+            if not await to_thread.run_sync(may_listen):
+                return
+            trusted = anyio.current_time()
         with bell.awaited(job_id) as news:
             try:
-                over, events = await to_thread.run_sync(_events, store, job_id, seen)
+                over, events = await to_thread.run_sync(bell.teller.news, store, job_id, seen)
             except NoSuchJob:
                 return  # deleted while it was followed
             for id_, type_, data in events:
                 seen = id_
-                yield ServerSentEvent(id=str(id_), event=type_, data=data)
+                yield ServerSentEvent(id=str(id_), event=type_, raw_data=data)
                 if type_ == "done":
                     return
             if not events:
@@ -127,23 +148,3 @@ async def follow_job(
                 # not all at once, though they may have begun together
                 with anyio.move_on_after(PATIENCE * random.uniform(0.5, 1)):  # noqa: S311
                     await news.wait()
-
-
-def _events(store: JobStore, job_id: str, after: int) -> tuple[bool, list[tuple[int, str, Any]]]:
-    """Whether the job had ended before this look, and what is new."""
-    over = store.job(job_id).status in ENDED
-    rows = store.events(job_id, after=after)
-    return over, [(row.id or 0, row.type, _data(store, row)) for row in rows]
-
-
-def _data(store: JobStore, row: EventRow) -> Any:
-    """An event is a pointer; what it points at is read now."""
-    if row.type == "generation":
-        number = int(row.data["number"])
-        [(generation, timing)] = store.generations(row.job_id, after=number - 1, limit=1)
-        return GenerationPublic.of(generation, timing)
-    if row.type == "status":
-        return {**row.data, "job": public_job(store, row.job_id)}
-    if row.type == "result":
-        return {"result": public_job(store, row.job_id).result}
-    return row.data

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import BadField
 from app.openai.parts import NamesDep
-from app.schemas import Listing, page
+from app.schemas import ID_SCHEMA, Listing, page
 from jobs.name_rows import VersionRow
 from jobs.names import PREFIX
 from jobs.strict import Spec
@@ -24,7 +24,11 @@ class PromoteBody(Spec):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "support", "job": "job_00066a1f0c3b5e2d91ab"}]}
     )
-    name: str = Field(max_length=64, description="as the id of a dataset; new, or one there is")
+    name: str = Field(
+        max_length=64,
+        description="as the id of a dataset; new, or one there is",
+        json_schema_extra=ID_SCHEMA,
+    )
     job: str = Field(max_length=64, description="whose best prompt so far gets the name")
 
 

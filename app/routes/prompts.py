@@ -167,24 +167,34 @@ def _story(
     store: JobStore, catalog: Catalog, generations: Generations, report: dict[str, Any]
 ) -> Story:
     job = store.job(report["job"])
-    endpoint = _endpoint(job, catalog)
     return Story(
         report=report,
         job=public_job(store, job.id).model_dump(mode="json"),
         generations=figure_points(generations, job.id),
-        dataset=_dataset(job, catalog),
-        model=f"{endpoint.kind}:{endpoint.model}" if endpoint else "",
+        dataset=_dataset(job, catalog, report.get("dataset")),
+        model=_model(job, catalog, report.get("endpoint")),
         gradless=VERSION,
     )
 
 
-def _dataset(job: JobRow, catalog: Catalog) -> dict[str, Any] | None:
+def _model(job: JobRow, catalog: Catalog, known: dict[str, str] | None) -> str:
+    """As the report knows it; one from before reports did, as its endpoint does."""
+    if known is not None:
+        return f"{known['kind']}:{known['model']}"
+    endpoint = _endpoint(job, catalog)
+    return f"{endpoint.kind}:{endpoint.model}" if endpoint else ""
+
+
+def _dataset(job: JobRow, catalog: Catalog, known: dict[str, str] | None) -> dict[str, Any] | None:
     """The one that was tuned on; another of its name may have come since."""
     try:
         row = catalog.dataset(job.spec["dataset"])
     except NoSuchDataset:
         return None
-    same = row.built_in or row.created_at <= job.created_at
+    if known is not None:
+        same = row.sha256 == known["sha256"]
+    else:  # a report from before they knew the hash
+        same = row.built_in or row.created_at <= job.created_at
     return DatasetPublic.of(row).model_dump(mode="json") if same else None
 
 

@@ -19,6 +19,7 @@ from backends.remote.probe import probe
 from backends.remote.rungs.base import after_refused, together
 from backends.remote.rungs.chosen import standard_error
 from backends.remote.rungs.embedded import Behind
+from backends.watching import Heard
 
 _SOFT = "soft prompts need a server with prompt_embeds and the option `embeddings`"
 
@@ -119,6 +120,9 @@ class Remote:
 
     def bill_to(self, account: Account) -> None:
         self._pool.account = account
+
+    def watch(self, heard: Heard | None) -> None:
+        self._pool.heard = heard
 
     def close(self) -> None:
         """Gives the connections back."""

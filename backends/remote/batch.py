@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from time import time_ns
 from typing import Any
 
 import stamina
@@ -11,6 +12,7 @@ from backends.remote.gate import Gate
 from backends.remote.money import Prices
 from backends.remote.replica import Busy, Failure, Replica
 from backends.remote.request import Malformed, Request, billed, decode
+from backends.watching import Exchange, Heard
 
 Jobs = Mapping[str, Request[Any]]  # by the key of the answer
 Backoff = AsyncIterator[stamina.Attempt]
@@ -32,11 +34,17 @@ class Batch:
     """
 
     def __init__(
-        self, model: str, gate: Gate, account: Account, prices: Prices, attempts: int
+        self,
+        model: str,
+        gate: Gate,
+        account: Account,
+        prices: Prices,
+        attempts: int,
+        heard: Heard | None = None,
     ) -> None:
         self._model, self._gate = model, gate
         self._account, self._prices = account, prices
-        self._attempts = attempts
+        self._attempts, self._heard = attempts, heard
         self._answers: dict[str, Any] = {}
         self._error: Exception | None = None
         self._workers: list[asyncio.Task[None]] = []
@@ -116,24 +124,35 @@ class Batch:
         worker = asyncio.current_task()
         self._sending.add(worker)
         spent, kept = _NOTHING, None
+        told = Exchange(replica.address, self._model, request.route, request.body)
         try:
             body = {"model": self._model, **request.body}
             tokens = request.tokens_in + request.tokens_out
             answer = await replica.ask("POST", request.route, body, tokens)
+            told.error = str(answer.status)
             replica.check(answer)
-            spent = most  # it was billed, whatever it says
-            said = decode(answer.content)
+            spent, told.error = most, "malformed"  # it was billed, whatever it says
+            told.said = said = decode(answer.content)
             spent = billed(said, most, self._prices)
             result = request.read(said)
-            kept = (key, answer.content.decode())
+            kept, told.error = (key, answer.content.decode()), ""
             return result
         except Malformed as wrong:
             raise Failure(f"{replica.address} gave no proper answer: {wrong}") from None
+        except Busy:
+            told.error = "429"
+            raise
         finally:
             self._sending.discard(worker)
             self._account.settle(most, spent, kept)
             over, self._settled = self._settled, asyncio.Event()
             over.set()
+            self._tell(told, spent)
+
+    def _tell(self, told: Exchange, spent: Usage) -> None:
+        if self._heard is not None:
+            told.ended, told.usage = time_ns(), spent
+            self._heard(told)
 
     async def _reserve(self, most: Usage) -> None:
         """Near a wall, waits for what is under way: most requests cost less than they could."""

@@ -11,6 +11,7 @@ from backends.remote.gate import Gate
 from backends.remote.money import FREE, Prices
 from backends.remote.replica import Answer, Busy, Failure, Replica
 from backends.remote.request import Malformed, Request, answer_key, decode
+from backends.watching import Heard
 
 __all__ = ["Malformed", "Pool", "Request", "answer_key"]
 
@@ -55,6 +56,7 @@ class Pool:
             BackendRefused: an address is not well formed.
         """
         self.account: Account | None = None  # who pays; None: nobody, nothing remembered
+        self.heard: Heard | None = None  # who is told of the requests of `send`
         self._model, self._prices = model, prices
         self._concurrency, self._attempts = concurrency, attempts
         self._replicas = [
@@ -92,7 +94,9 @@ class Pool:
         answers = _read(jobs, account.recall(list(jobs)))
         left = {key: request for key, request in jobs.items() if key not in answers}
         if left:
-            batch = Batch(self._model, self._gate, account, self._prices, self._attempts)
+            batch = Batch(
+                self._model, self._gate, account, self._prices, self._attempts, self.heard
+            )
             answers |= self._run(batch.run(left, self._concurrency))
         return [answers[key] for key in keys]
 

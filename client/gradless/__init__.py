@@ -24,6 +24,8 @@ from gradless.errors import (
     JobTimeout,
     NotFound,
     PayloadTooLarge,
+    PermissionDenied,
+    RateLimited,
     ServiceError,
 )
 from gradless.estimate import Caution, Effect, Estimate, Range
@@ -84,10 +86,12 @@ __all__ = [
     "Metric",
     "NotFound",
     "PayloadTooLarge",
+    "PermissionDenied",
     "Prediction",
     "Probed",
     "Prompt",
     "Range",
+    "RateLimited",
     "Report",
     "Result",
     "Scored",

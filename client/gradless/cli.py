@@ -13,7 +13,7 @@ import typer
 from gradless import calls, cli_endpoints, cli_jobs, options, output, serve
 from gradless.cli_jobs import JobId, Priority
 from gradless.client import Client
-from gradless.errors import JobFailed, NotFound
+from gradless.errors import JobFailed
 from gradless.images import is_file
 from gradless.job import Job
 from gradless.session import SETTINGS, AsJson, Url, session
@@ -242,17 +242,7 @@ def _show(client: Client, job: Job, as_json: bool) -> None:
     if as_json:
         output.as_json(job.state)
     else:
-        output.summary(job, _dashboard(client, job), _currency(client, job))
-
-
-def _currency(client: Client, job: Job) -> str:
-    """Look up what the cost is counted in; nothing where nothing was spent, or nobody knows."""
-    if not job.usage.cost:
-        return ""
-    try:
-        return str(client.endpoint(str(job.spec.get("endpoint"))).options.get("currency", "USD"))
-    except NotFound:
-        return ""
+        output.summary(job, _dashboard(client, job))
 
 
 def _dashboard(client: Client, job: Job) -> str:

@@ -29,6 +29,7 @@ class APIError(GradlessError):
         param: str | None = None,
         code: str | None = None,
         request_id: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -37,6 +38,7 @@ class APIError(GradlessError):
         self.param = param
         self.code = code
         self.request_id = request_id
+        self.retry_after = retry_after  # seconds that the service wants to be left alone
 
     def __str__(self) -> str:
         where = f" ({self.param})" if self.param and self.param not in self.message else ""
@@ -50,6 +52,10 @@ class BadRequest(APIError):
 
 class AuthenticationError(APIError):
     """401: the service wants a key, or another key. Set GRADLESS_API_KEY or pass `api_key`."""
+
+
+class PermissionDenied(APIError):
+    """403: the key is right, but its role may not do this. Ask with another key."""
 
 
 class NotFound(APIError):
@@ -66,6 +72,10 @@ class PayloadTooLarge(APIError):
 
 class Invalid(APIError):
     """422: a field is wrong; `param` says which one, the message what was wanted."""
+
+
+class RateLimited(APIError):
+    """429: the key has asked too often. Wait `retry_after` seconds, where it is told."""
 
 
 class ServiceError(APIError):
@@ -98,10 +108,12 @@ class JobTimeout(GradlessError):
 BY_STATUS: dict[int, type[APIError]] = {
     400: BadRequest,
     401: AuthenticationError,
+    403: PermissionDenied,
     404: NotFound,
     409: Conflict,
     413: PayloadTooLarge,
     422: Invalid,
+    429: RateLimited,
 }
 
 
@@ -121,7 +133,22 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> APIErro
         param=said.get("param"),
         code=said.get("code"),
         request_id=headers.get("x-request-id"),
+        retry_after=retry_after(headers),
     )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, as the answer says; None where it does not, or gives a date instead.
+
+    Example:
+        >>> retry_after({"retry-after": "3"})
+        3.0
+    """
+    try:
+        seconds = float(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None
 
 
 def _envelope(body: bytes) -> dict[str, str]:

@@ -45,14 +45,14 @@ def jobs_table(jobs: Iterable[JobView]) -> None:
     console().print(_table(titles, rows))
 
 
-def summary(job: JobView, address: str, currency: str = "") -> None:
+def summary(job: JobView, address: str) -> None:
     """Print how a job ended: tuned against baseline where both were measured, and what it cost."""
     result = job.result
     if result and result.tuned:
         sides = [("baseline", result.baseline), ("tuned", result.tuned)]
         titles = ("prompt", f"test {result.metric or 'accuracy'}", "95 % interval", "rows")
         console().print(_table(titles, [_side_row(name, side) for name, side in sides]))
-    for name, said in _facts(job.state, address, currency):
+    for name, said in _facts(job.state, address):
         say(f"{name:<10} {said}")
 
 
@@ -117,7 +117,7 @@ def _side_row(name: str, side: types.Measured | None) -> tuple[str, ...]:
     return (name, number(side.accuracy, ".3f"), interval, number(side.n, ","))
 
 
-def _facts(state: types.JobState, address: str, currency: str) -> Iterator[tuple[str, str]]:
+def _facts(state: types.JobState, address: str) -> Iterator[tuple[str, str]]:
     result, made, usage = state.result, state.progress, state.usage
     queries = result.queries if result and result.queries is not None else made.queries
     seconds = result.seconds if result and result.seconds is not None else made.seconds
@@ -130,7 +130,7 @@ def _facts(state: types.JobState, address: str, currency: str) -> Iterator[tuple
     if usage.requests or usage.recalled:
         yield "requests", f"{usage.requests:,}, and {usage.recalled:,} remembered answers"
         yield "tokens", f"{usage.tokens_in:,} read, {usage.tokens_out:,} written"
-        yield "cost", money(usage.cost, currency)
+        yield "cost", money(usage.cost, usage.currency or "")
     if state.scores:
         yield "scores", f"{state.scores.rung}: {state.scores.meaning or ''}".rstrip(": ")
     yield "time", duration(seconds) if seconds is not None else "-"

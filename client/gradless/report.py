@@ -48,6 +48,8 @@ class Report(Record):
     n_changed: int | None = None  # `changed` has the first of them
     changed: list[Change] = Field(default=[])
     usage: dict[str, Any] = Field(default={})
+    endpoint: dict[str, Any] = Field(default={})  # kind and model that were asked
+    dataset: dict[str, Any] = Field(default={})  # id, and sha256 of the rows
     versions: dict[str, Any] = Field(default={})
 
     def __str__(self) -> str:

@@ -22,10 +22,11 @@ T = TypeVar("T")
 
 __version__ = "0.1.0"
 DEFAULT_URL = "http://127.0.0.1:8000"
-TRANSIENT = frozenset({502, 503, 504})
+TRANSIENT = frozenset({429, 502, 503, 504})
 RETRIES = 2
 FIRST_DELAY = 0.25  # seconds
 LONGEST_DELAY = 8.0  # seconds
+LONGEST_WAIT = 60.0  # seconds that a service may ask for; where it wants more, the caller decides
 # The request never arrived, or the connection was gone before an answer: a GET may ask again.
 LOST = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError, httpx.RemoteProtocolError)
 
@@ -83,11 +84,12 @@ class Retry:
 
     def after_answer(self, response: httpx.Response) -> float | None:
         """Seconds to wait before the next try; None if this answer is the one to use."""
-        if response.status_code in TRANSIENT and self._left:
-            return self._next_delay()
-        if response.status_code >= 400:
-            headers, body = response.headers, response.content
-            raise errors.from_answer(response.status_code, headers, body)
+        headers, status = response.headers, response.status_code
+        wanted = errors.retry_after(headers) or 0.0
+        if status in TRANSIENT and self._left and wanted <= LONGEST_WAIT:
+            return max(wanted, self._next_delay())
+        if status >= 400:
+            raise errors.from_answer(status, headers, response.content)
         return None
 
     def after_loss(self, error: httpx.TransportError) -> float:

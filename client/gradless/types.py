@@ -141,13 +141,14 @@ class JobProgress(Record):
 
 
 class Usage(Record):
-    """What a job has spent on APIs; `cost` is in the endpoint's currency."""
+    """What a job has spent on APIs; `cost` is in `currency`, which is None without prices."""
 
     requests: int = 0
     recalled: int = 0  # answers that were remembered, and so cost nothing
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+    currency: str | None = None
 
 
 class Scores(Record):

@@ -37,6 +37,7 @@ class World:
     endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)  # statuses to answer next, in order
+    retry_after: str = ""  # what they say of the time to wait
     breaks: list[int] = field(default_factory=list)  # events after which each stream breaks
     faults_after_break: list[int] = field(default_factory=list)
     silent: bool = False  # streams that say nothing
@@ -157,8 +158,9 @@ def spending(job: dict[str, Any], number: int) -> dict[str, Any]:
     usage = {"requests": 900 * paid, "recalled": 100 * paid, "tokens_in": 30_000 * paid}
     meaning = "log-probabilities among the likeliest tokens"
     scores = {"rung": "top", "meaning": meaning} if paid else None
+    cost = {"cost": 0.00321 * paid, "currency": "USD" if paid else None}
     return {
-        "usage": usage | {"tokens_out": 900 * paid, "cost": 0.00321 * paid},
+        "usage": usage | {"tokens_out": 900 * paid, **cost},
         "scores": scores,
     }
 
@@ -204,6 +206,8 @@ class Gate:
             answer = refusal(401, "wrong key")
         elif self.world.faults:
             answer = refusal(self.world.faults.pop(0), "ordered by the test")
+            if self.world.retry_after:
+                answer.headers["retry-after"] = self.world.retry_after
         await answer(scope, receive, send)
 
 

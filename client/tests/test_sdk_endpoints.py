@@ -173,7 +173,7 @@ def test_tune_keeps_walls_and_tells_the_cost(client, world, hosted):
     assert "tokens 120,000 read, 3,600 written cost 0.0128 USD" in said
     assert "scores top: log-probabilities among the likeliest tokens" in said
     client.delete_endpoint("hosted")
-    assert "cost 0.0128 scores" in words("watch", "job_01")
+    assert "cost 0.0128 USD scores" in words("watch", "job_01"), "the job itself knows"
 
 
 def test_a_job_is_resumed_from_the_command_line(paused):

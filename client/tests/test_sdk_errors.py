@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 import gradless
 from gradless.errors import BY_STATUS, from_answer
 
-STATUSES = [*BY_STATUS.items(), (500, gradless.ServiceError), (403, gradless.APIError)]
+STATUSES = [*BY_STATUS.items(), (500, gradless.ServiceError), (418, gradless.APIError)]
 
 
 @pytest.mark.parametrize(("status", "kind"), STATUSES)
 def test_each_status_has_its_class(client, world, status, kind):
-    world.faults = [status]
+    world.faults = [status] * 3
     with pytest.raises(gradless.APIError) as caught:
         client.datasets()
     error = caught.value
@@ -30,7 +31,7 @@ def test_each_status_has_its_class_async(url, world, status, kind):
         async with gradless.AsyncClient() as client:
             await client.datasets()
 
-    world.faults = [status]
+    world.faults = [status] * 3
     with pytest.raises(kind):
         asyncio.run(ask())
 
@@ -48,7 +49,7 @@ def test_bodies_that_are_no_envelope_still_make_an_error(body):
     assert error.message
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_get_is_asked_again(client, world, status):
     world.faults = [status]
     assert client.health().status == "ok"
@@ -64,6 +65,34 @@ def test_an_async_get_is_asked_again(url, world):
     assert asyncio.run(ask()).status == "ok"
 
 
+def test_it_waits_as_long_as_the_service_asks_for(client, world):
+    world.faults, world.retry_after = [429, 503], "0.2"
+    begin = time.monotonic()
+    assert client.health().status == "ok"
+    assert 0.4 <= time.monotonic() - begin < 5
+    assert len(world.requests) == 3
+
+
+def test_a_wait_that_is_too_long_is_the_caller_s(client, world):
+    world.faults, world.retry_after = [429], "61"
+    with pytest.raises(gradless.RateLimited) as caught:
+        client.health()
+    assert caught.value.retry_after == 61.0
+    assert len(world.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("3", 3.0),
+        ("0.5", 0.5),
+        *((said, None) for said in ("-1", "nan", "inf", "", "Wed, 21 Oct 2026 07:28:00 GMT")),
+    ],
+)
+def test_how_long_to_wait_is_read_or_not(said, seconds):
+    assert from_answer(429, {"retry-after": said}, b"").retry_after == seconds
+
+
 def test_a_get_is_asked_three_times_at_most(client, world):
     world.faults = [503] * 9
     with pytest.raises(gradless.ServiceError):
@@ -72,10 +101,11 @@ def test_a_get_is_asked_three_times_at_most(client, world):
 
 
 def test_a_post_is_never_asked_again(client, world):
-    world.faults = [503]
-    with pytest.raises(gradless.ServiceError):
-        client.tune()
-    assert (len(world.requests), world.jobs) == (1, {})
+    for status, kind in ((503, gradless.ServiceError), (429, gradless.RateLimited)):
+        world.faults = [status]
+        with pytest.raises(kind):
+            client.tune()
+    assert (len(world.requests), world.jobs) == (2, {})
 
 
 def test_nobody_there(dead_url):

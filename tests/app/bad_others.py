@@ -286,4 +286,12 @@ QUESTIONS = [
     Bad("to resume what is not paused", post("/api/jobs/{job}/resume"), 409, None, ["is queued"]),
     Bad("to delete a report", delete("/api/jobs/{job}/report"), 405, None, ["DELETE", "GET"]),
     Bad("a static file that is none", get("/static/%2e%2e/%2e%2e/app/main.py"), 404, None, []),
+    Bad("to revoke no key", delete("/api/keys/nope"), 404, None, ["'nope'"]),
+    Bad(
+        "a project that is none",
+        {**get("/api/jobs"), "headers": {"x-gradless-project": "nope"}},
+        404,
+        "x-gradless-project",
+        ["'nope'", "leave the header out"],
+    ),
 ]

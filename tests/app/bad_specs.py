@@ -77,6 +77,15 @@ SPECS = [
     Bad("no endpoint", without("endpoint"), 422, "endpoint", ["needed"]),
     Bad("no method", without("method"), 422, "method", ["needed"]),
     Bad("no budget", without("budget"), 422, "budget", ["needed"]),
+    Bad("true for a number", job(seed=True), 422, "seed", ["valid integer", "got True"]),
+    Bad("a number in quotes", method(sigma0="1"), 422, "method.sigma0", ["number", "got '1'"]),
+    Bad(
+        "a number for yes or no",
+        job(method={"name": "rlprompt", "fluent": 1}),
+        422,
+        "method.fluent",
+        ["valid boolean", "got 1"],
+    ),
     Bad("no queries in the budget", job(budget={}), 422, "budget.queries", ["needed"]),
     Bad(
         "an unknown method",

@@ -6,8 +6,10 @@ from pathlib import Path
 import anyio
 import pytest
 
+from app import telling
 from app.routes import events
 from app.routes.events import Bell
+from app.telling import Teller
 from jobs.database import Database
 from jobs.models import JobRow
 from jobs.spec import JobSpec
@@ -82,7 +84,8 @@ def counted(monkeypatch, where: object, name: str) -> list[object]:
 
 def test_fifty_who_follow_look_only_when_there_is_news(store, monkeypatch):
     monkeypatch.setattr(events, "PATIENCE", 60.0)
-    looks = counted(monkeypatch, events, "_events")
+    looks = counted(monkeypatch, Teller, "news")
+    written = counted(monkeypatch, telling, "_data")
     rounds = counted(monkeypatch, store, "told_since")
     job, heard = enqueue(store), list[str]()
 
@@ -102,6 +105,7 @@ def test_fifty_who_follow_look_only_when_there_is_news(store, monkeypatch):
 
     anyio.run(run)
     assert sorted(heard) == ["done"] * N + ["status"] * 2 * N
+    assert len(written) < 10  # not each for itself: three events, and few who came just too late
 
 
 def test_a_stream_ends_when_its_job_is_deleted(store, monkeypatch):

@@ -166,6 +166,33 @@ def test_every_answer_has_the_headers(verb: str, path: str, status: int, idle: S
     check_headers(idle.http.request(verb, path), status)
 
 
+@pytest.mark.parametrize(
+    ("path", "verbs"),
+    [
+        ("/api/jobs/archive", "POST"),  # which is no job, though it looks like one's path
+        ("/api/jobs/job_0", "DELETE, GET"),
+        ("/api/jobs", "GET, POST"),
+    ],
+)
+def test_a_verb_that_there_is_not_is_answered_with_those_that_there_are(
+    path: str, verbs: str, idle: Service
+) -> None:
+    answer = idle.http.put(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, verbs)
+
+
+def test_who_may_ask_is_in_the_document(idle: Service, locked: Service) -> None:
+    """On loopback nobody needs a key; with one set everybody does, but for what is open."""
+    document, keyed = (each.get("/api/openapi.json") for each in (idle, locked))
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert document["security"] == [{}, {"key": []}]
+    assert keyed["security"] == [{"key": []}]
+    paths = keyed["paths"].items()
+    opened = {path for path, verbs in paths for verb in verbs.values() if "security" in verb}
+    assert opened == {"/healthz", "/readyz"}
+    assert keyed["paths"]["/healthz"]["get"]["security"] == []
+
+
 def test_refusals_at_the_gate_have_them_too(idle: Service, stranger: httpx.Client) -> None:
     check_headers(idle.http.get("/", headers={"host": "evil.example"}), 403)
     check_headers(stranger.get("/api/jobs"), 401)

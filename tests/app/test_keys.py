@@ -1,19 +1,25 @@
 """Keys over HTTP: what each role may do, how often, where a key stands, what is written down."""
 
 import base64
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from app.access import needed
+from app.routes.events import PATIENCE
 from jobs.keys import Role
 from tests.app.test_routes import ROUTES
 from tests.app.two_projects import KEY, Client, Projects, new_client, two_projects
-from tests.servers import Service
+from tests.servers import Service, spec
 
 PARAMETERS = ("dataset_id", "endpoint_id", "file_id", "job_id", "key_id", "webhook_id")
+BUDGET = {"queries": 10_000}  # of a job on `tickets`
 NOTHING = dict.fromkeys((*PARAMETERS, "model", "name"), "none")
 
 
@@ -80,6 +86,33 @@ def test_almost_the_key_does_not(change: Any, brief: Client) -> None:
         headers = {"authorization": f"Bearer {change(brief.key)}"}
         assert refusal(brief.http.get("/api/jobs", headers=headers)) == (401, "no_key")
         assert brief.http.get("/api/jobs").status_code == 200
+
+
+def test_a_stream_ends_soon_after_its_key(projects: Projects, brief: Client) -> None:
+    """One that is deleted, and one that comes to its end; another's goes on."""
+    job = brief.ok("POST", "/api/jobs", json=spec(dataset="tickets", budget=BUDGET))["id"]
+    brief.ok("POST", f"/api/jobs/{job}/pause")  # nothing more is to be told of it
+    events, admin = f"/api/jobs/{job}/events", projects.client("one", "admin")
+    over = new_client(projects.service, "one", role="read", expires_in_days=1)
+    with ExitStack() as stack:
+        streams = [
+            stack.enter_context(client.http.stream("GET", events, timeout=30))
+            for client in (brief, over, projects.client("one", "read"))
+        ]
+        chunks = [stream.iter_bytes() for stream in streams]
+        for told in chunks:
+            assert b"queued" in next(told)
+        admin.ok("DELETE", f"/api/keys/{brief.id}")
+        with closing(sqlite3.connect(projects.service.database)) as database, database:
+            yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat(" ")
+            database.execute("UPDATE keys SET expires_at = ? WHERE id = ?", (yesterday, over.id))
+        begin = time.monotonic()
+        for told in chunks[:2]:
+            assert b"done" not in b"".join(told), "it has just ended"
+        assert time.monotonic() - begin < 3 * PATIENCE
+        projects.client("one").ok("POST", f"/api/jobs/{job}/cancel")
+        assert b"event: done" in b"".join(chunks[2])
+    over.http.close()
 
 
 def test_a_key_stands_nowhere_once_it_was_shown(projects: Projects, brief: Client) -> None:

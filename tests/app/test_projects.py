@@ -141,6 +141,37 @@ def test_no_hint_betrays_a_name(projects: Projects) -> None:
     assert "ones-prompt" not in two.get("/api/prompts/ones-promp").text
 
 
+def test_an_exported_job_comes_in_under_another_id_where_its_own_is_the_other_s(
+    projects: Projects,
+) -> None:
+    """Nobody is told that there is one; it is the same job but for its id."""
+    one, two, old = projects.client("one"), projects.client("two"), projects.made["job_id"]
+    data = one.http.get(f"/api/jobs/{old}/archive").content
+    taken = two.ok("POST", "/api/jobs/archive", files={"file": ("job.zip", data)})
+    new = taken["id"]
+    try:
+        assert new != old
+        assert taken == {**one.ok("GET", f"/api/jobs/{old}"), "id": new}
+        assert two.http.get(f"/api/jobs/{old}").status_code == 404
+        for part in ("generations", "prompt", "report"):
+            mine, yours = (
+                client.ok("GET", f"/api/jobs/{id_}/{part}")
+                for client, id_ in ((one, old), (two, new))
+            )
+            assert {**yours, "job": old, "endpoint_kind": None, "model": None, "options": None} == {
+                **mine,
+                "job": old,
+                "endpoint_kind": None,
+                "model": None,
+                "options": None,
+            }
+        again = one.http.post("/api/jobs/archive", files={"file": ("job.zip", data)})
+        assert again.json()["error"]["code"] == "id_taken", "its own project may know"
+    finally:
+        two.ok("DELETE", f"/api/jobs/{new}")
+        two.ok("DELETE", "/api/datasets/ones-rows")
+
+
 def test_no_count_betrays_a_job(projects: Projects) -> None:
     assert projects.client("one", "read").ok("GET", "/healthz")["jobs"]["succeeded"] >= 1
     assert "succeeded" not in projects.client("two", "read").ok("GET", "/healthz")["jobs"]

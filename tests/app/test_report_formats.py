@@ -207,6 +207,12 @@ def test_the_data_may_have_gone(tuning: Service) -> None:
         assert gone in text
         assert first not in text
         assert second not in text
+    report = tuning.get(f"/api/jobs/{job_id}/report")
+    assert report["dataset"] == {"id": "fleeting", "sha256": first}, "taken when it was made"
+    assert report["endpoint"] == {"kind": "encoder", "model": "minilm"}
+    tuning.http.delete("/api/datasets/fleeting")
+    assert tuning.upload(content, "fleeting")["sha256"] == first
+    assert first in ask(tuning, job_id, "markdown").text, "the very same rows are back"
 
 
 @pytest.mark.parametrize("format", FORMATS)

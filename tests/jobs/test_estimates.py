@@ -178,6 +178,19 @@ def test_tokens_by_the_lengths_of_texts(rung, requests, told, hosted):
     assert (found.basis, found.seconds) == ("lengths of texts", None)
 
 
+@pytest.mark.parametrize(
+    ("prices", "currency"),
+    [({}, None), ({"input_price": 1.0, "output_price": 2.0, "currency": "EUR"}, "EUR")],
+)
+def test_the_currency_is_the_writer_s_where_it_alone_is_paid(prices, currency, told, database):
+    facts = {"capabilities": ["text_prompts", "generation"], "rung": "top"}
+    row = EndpointRow(id="writes", kind="openai", model="m", options=prices, probed=facts)
+    with database.writing() as session:
+        session.add(row)
+    asked = {"method": {"name": "llm", "writer": "writes"}, "budget": {"queries": 5000}}
+    assert told(**asked).currency == currency
+
+
 def test_without_prices_there_is_no_cost(told, hosted):
     hosted()
     found = told(endpoint="hosted")

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from jobs.access_rows import AuditRow
 from jobs.models import AnswerRow, EventRow, JobRow, PromptRow, Status, now
 from jobs.retention import BATCH, Retention, let_go
 from jobs.webhook_rows import DeliveryRow, DeliveryStatus, WebhookRow
@@ -76,6 +77,27 @@ def test_events_of_ended_jobs_go_and_the_jobs_stay(filled):
 def test_answers_go_in_batches(filled):
     assert let_go(filled, Retention(answers=30)) == {"answers": 2 * BATCH + 1}
     assert left(filled, AnswerRow.key) == ["young"]
+
+
+def test_the_audit_log_goes_by_its_own_days(filled):
+    with filled.writing() as session:
+        for at, project in ((OLD, "default"), (OLD, "other"), (YOUNG, "other")):
+            session.add(
+                AuditRow(
+                    project=project,
+                    at=at,
+                    who="",
+                    verb="POST",
+                    route="",
+                    object_id="",
+                    status=200,
+                    request_id="",
+                )
+            )
+    assert let_go(filled, Retention(events=30, answers=30, jobs=30)).keys().isdisjoint({"audit"})
+    assert len(left(filled, AuditRow.id)) == 3
+    assert let_go(filled, Retention(audit=30)) == {"audit": 2}
+    assert left(filled, AuditRow.at) == [YOUNG]
 
 
 def test_the_day_counts(filled):

@@ -81,7 +81,7 @@ def outcome(store, job):
     }
 
 
-def test_a_job_from_the_queue_to_its_report(bench, store, enqueue):
+def test_a_job_from_the_queue_to_its_report(bench, store, enqueue, catalog):
     job = enqueue()
     bench.run()
     ended, report = store.job(job.id), store.report(job.id).body
@@ -94,6 +94,9 @@ def test_a_job_from_the_queue_to_its_report(bench, store, enqueue):
     assert ended.queries == BASELINE + 6 * GENERATION == ended.baseline["queries"] + 240
     assert bench.toy.asked == ended.queries + TEST
     assert report["usage"] == {"queries": ended.queries, "report_queries": TEST}
+
+    assert report["endpoint"] == {"kind": "encoder", "model": "minilm"}
+    assert report["dataset"] == {"id": "colors", "sha256": catalog.dataset("colors").sha256}
 
     rows = [row for row, _ in store.generations(job.id)]
     assert [row.number for row in rows] == [1, 2, 3, 4, 5, 6]

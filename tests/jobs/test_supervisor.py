@@ -60,6 +60,18 @@ def test_runners_are_kept_alive(database, queue, probe, monkeypatch):
     assert [alive for _, _, alive in kept.runners()] == [False]
 
 
+def test_runners_are_told_the_limits(database, queue):
+    kept = Supervisor(queue, database.url, 1, 5, 3)
+    kept.start()
+    try:
+        ((_, pid, _),) = kept.runners()
+        told = psutil.Process(pid).cmdline()
+        assert told[told.index("--most-running") + 1] == "5"
+        assert told[told.index("--most-of-project") + 1] == "3"
+    finally:
+        kept.stop()
+
+
 def test_a_dead_runner_s_job_is_free_at_once(database, queue, store, enqueue, monkeypatch):
     monkeypatch.setattr(Supervisor, "_spawn", lambda self: idle_slot())
     job = enqueue()
