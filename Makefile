@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint format bench docs browser clean
+.PHONY: help setup demo serve test fuzz lint format bench docs browser clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,8 +33,11 @@ serve: $(READY) ## the service and its dashboard (ARGS="--port 8000 --data data"
 	@$(BIN)/python -m app $(ARGS)
 
 test: $(READY) browser lint ## everything: style, types, all tests, a real browser
-	@$(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 2 --dist loadfile $(ARGS)
 	@$(if $(ARGS),:,$(BIN)/python -m pytest -m alone tests/test_latency.py tests/web/test_many_generations.py)
+
+fuzz: $(READY) ## every boundary of every field of the API: some 20,000 requests, minutes
+	@$(BIN)/python -m pytest -m long $(ARGS)
 
 lint: $(READY) ## style and types
 	@$(BIN)/ruff format --check --quiet .

@@ -27,6 +27,7 @@ IMAGES = {
     "budget": {"queries": 8000},  # half a minute
 }
 OTHERS = ({"name": "tickets, another seed", "seed": 1}, {"name": "tickets, a third", "seed": 2})
+NAME = "team-for-tickets"  # a prompt's
 MOST_BYTES = 400_000
 
 
@@ -44,16 +45,26 @@ class Shot:
 
 
 FINISHED = tuple(f"#figure-{name} .main-svg" for name in ("loss", "accuracy", "comparison"))
-CURVES, SUBMIT = "#body > .two", ".operation:has-text('Submit a tuning job')"
+CURVES, SUBMIT = "#curves", ".operation:has-text('Submit a tuning job')"
+COMPARED = tuple(f"#figure-{name} .main-svg" for name in ("accuracy", "loss"))
 SHOTS = (
+    Shot("home", "/", (".spark", "#results"), until="main"),
+    Shot("jobs", "/jobs", ("[data-status=running]", "[data-status=queued]"), until="main"),
     Shot("job", "/jobs/{job}", FINISHED, until=CURVES),
     Shot("job-dark", "/jobs/{job}", FINISHED, until=CURVES, scheme="dark"),
     Shot("job-390", "/jobs/{job}", FINISHED, until=f"{CURVES} > .card", width=390),
     Shot("job-images", "/jobs/{images}", FINISHED, until="#inside"),
-    Shot("jobs", "/", ("[data-status=running]", "[data-status=queued]"), until="#list"),
-    Shot("new", "/jobs/new", ("#form", "#words input"), until="#submit"),
+    Shot("report", "/jobs/{job}/report", ("#scores",), until="#changed tbody tr:nth-child(8)"),
+    Shot("compare", "/compare?jobs={job},{running}", COMPARED, until="main"),
+    Shot("new", "/jobs/new?dataset=tickets&endpoint=minilm", ("#form",), until="#step-method"),
+    Shot("datasets", "/datasets", ("table",), until="main"),
     Shot("dataset", "/datasets/tickets", ("#counts",), until="#table tbody tr:nth-child(12)"),
     Shot("images", "/datasets/two-digits", ("#rows img",), until=".gallery:nth-of-type(4)"),
+    Shot("endpoints", "/endpoints", ("table",), until="main"),
+    Shot("endpoint", "/endpoints/minilm", ("h1",), until="main"),
+    Shot("prompts", "/prompts", ("table",), until="main"),
+    Shot("prompt", "/prompts/{name}", ("h1",), until="main"),
+    Shot("keys", "/keys", ("h1",), until="main"),
     Shot("api", "/api/docs", ("h1",), until=SUBMIT, click=f"{SUBMIT} summary"),
 )
 
@@ -68,8 +79,10 @@ def main() -> None:
                 assert ended["status"] == "succeeded", ended["error"]
             running, _ = [service.submit({**SPEC, **other}) for other in OTHERS]
             service.reached(running, 1, PATIENCE)
+            service.http.post("/api/prompts", json={"name": NAME, "job": job}).raise_for_status()
+            ids = {"job": job, "images": images, "running": running, "name": NAME}
             for shot in SHOTS:
-                _tell(_take(browser, shot, service.url + shot.path.format(job=job, images=images)))
+                _tell(_take(browser, shot, service.url + shot.path.format(**ids)))
 
 
 def _take(browser: Browser, shot: Shot, url: str) -> Path:

@@ -119,7 +119,9 @@ def test_no_request_breaks_the_service(
     operation = document[path][verb]
     left_out = [positive_data_acceptance] if (verb, path) in REFUSED_ALL_THE_SAME else []
 
-    @settings(max_examples=8, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=8, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         if verb != "DELETE":  # ids that exist, or all that is seen is 404
@@ -133,7 +135,7 @@ def test_no_request_breaks_the_service(
         assert mode is GenerationMode.NEGATIVE  # a route that takes nothing cannot be asked wrongly
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_boundary_and_one_thing_after_another(
     fuzzed: Service, config: str, tmp_path: Path
 ) -> None:

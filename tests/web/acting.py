@@ -43,7 +43,8 @@ class Act:
         theirs = database.of(job.project)
         catalog, spec = Catalog(theirs), JobSpec.model_validate(job.spec)
         task, split = spec.task.made(catalog.pictures(spec.dataset)), catalog.split(spec.dataset)
-        facts = catalog.endpoint(spec.endpoint).probed
+        endpoint = catalog.endpoint(spec.endpoint)
+        facts = endpoint.probed
         model = script.ScriptedModel(task, facts["rung"] if facts else None)
         meter = Meter(model, 10**12)
         search = script.ScriptedSearch(
@@ -59,6 +60,10 @@ class Act:
             meter=meter,
             search=search,
             look_up=lambda: None,
+            subject={
+                "endpoint": {"kind": endpoint.kind, "model": endpoint.model},
+                "dataset": {"id": spec.dataset, "sha256": catalog.dataset(spec.dataset).sha256},
+            },
         )
         return cls(theirs, work, model, search.start())
 

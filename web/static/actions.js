@@ -32,7 +32,7 @@ document.addEventListener('click', ({ target }) => {
   const dialog = button.dataset.confirm ? document.getElementById(button.dataset.confirm) : null;
   if (!(dialog instanceof HTMLDialogElement)) { act(button); return; }
   dialog.returnValue = '';
-  dialog.addEventListener('close', () => { if (dialog.returnValue === 'yes') act(button); }, { once: true });
+  dialog.onclose = () => { if (dialog.returnValue === 'yes') act(button); }; // it stays: the event of an earlier closing may still be on its way
   dialog.showModal();
 });
 
