@@ -179,6 +179,8 @@ class JobPublic(BaseModel):
     metric: str
     runner: str | None
     priority: int
+    cancel_requested: bool  # asked for; heeded when the generation it is in has ended
+    pause_requested: bool  # the same
     estimate: EstimatePublic | None
     progress: ProgressPublic
     usage: UsagePublic

@@ -57,6 +57,9 @@ class Canvas:
         place = {name: f"{value:.1f}" for name, value in box.items()}
         SubElement(self._svg, "rect", {**place, "fill": color})
 
+    def shape(self, path: str, color: str, opacity: float) -> None:
+        SubElement(self._svg, "path", {"d": path, "fill": color, "fill-opacity": f"{opacity:g}"})
+
     def diamond(self, x: float, y: float, color: str) -> None:
         SubElement(self._svg, "path", {"d": f"M{x} {y - 6}l6 6l-6 6l-6 -6z", "fill": color})
 

@@ -13,6 +13,7 @@ from web.plotting import (
     Theme,
     Trace,
     axis,
+    band,
     interval_point,
     layout,
     level,
@@ -37,9 +38,13 @@ def loss_figure(job: Object, generations: Sequence[Object], theme: str = "light"
 
 
 def accuracy_figure(job: Object, generations: Sequence[Object], theme: str = "light") -> Figure:
-    """Accuracies in percent against the queries spent, and the test accuracy at the end."""
+    """Accuracies in percent against the queries spent, and the test accuracy at the end.
+
+    With a band where generations have `incumbent_dev_low` and `incumbent_dev_high`.
+    """
     colors = theme_named(theme)
     figure = _curves(job, generations, colors, "accuracy", PERCENT)
+    figure["data"][:0] = _incumbent_band(generations, colors)
     figure["data"].extend(_test_points(job, colors))
     return figure
 
@@ -176,6 +181,16 @@ def _until(job: Object, generations: Sequence[Object]) -> float:
     if job.get("status") in ENDED and spent:
         return float(max(spent, (job.get("result") or {}).get("queries") or 0))
     return float(max(progress.get("budget") or 0, spent, 1))
+
+
+def _incumbent_band(generations: Sequence[Object], theme: Theme) -> list[Trace]:
+    """Where the incumbent's accuracy may be, going by the dev rows; none of graded answers."""
+    steps = [
+        (each["queries"], 100 * each["incumbent_dev_low"], 100 * each["incumbent_dev_high"])
+        for each in generations
+        if "incumbent_dev_low" in each
+    ]
+    return [band("Incumbent, 95 % interval", steps, theme.incumbent)] if len(steps) > 1 else []
 
 
 def _test_points(job: Object, theme: Theme) -> list[Trace]:

@@ -4,13 +4,15 @@ plotly itself is not imported: a figure is a plain dictionary, the same for a br
 (`Plotly.react`), a notebook (`plotly.graph_objects.Figure(figure)`) and a report.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 Figure = dict[str, Any]
 Trace = dict[str, Any]
 
+ALPHA = "26"  # of an area, as the last two digits of a color: 15 %
 MAX_POINTS = 1000  # of one line; more cannot be seen and makes the page slow
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 
@@ -103,6 +105,33 @@ def level(name: str, y: float, until: float, unit: str, color: str) -> Trace:
     """A dashed horizontal line from 0 to `until`."""
     points = [(0.0, y, None), (until, y, None)]
     return line(name, points, unit, line={"color": color, "width": 1.5, "dash": "dash"})
+
+
+def band(name: str, steps: Sequence[tuple[float, float, float]], color: str) -> Trace:
+    """The area between two stairs through (x, low, high), from the first x to the last."""
+    lows, highs = ([(x, step[k]) for x, step in _stairs(steps)] for k in (1, 2))
+    around = [*highs, *reversed(lows)]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": [x for x, _ in around],
+        "y": [y for _, y in around],
+        "fill": "toself",
+        "fillcolor": color + ALPHA,
+        "line": {"color": color, "width": 0},
+        "hoverinfo": "skip",
+    }
+
+
+def _stairs(
+    steps: Sequence[tuple[float, float, float]],
+) -> Iterator[tuple[float, tuple[float, float, float]]]:
+    """Corners of stairs that keep their height until the next step."""
+    for step, following in pairwise(steps):
+        yield step[0], step
+        yield following[0], step
+    yield steps[-1][0], steps[-1]
 
 
 def interval_point(

@@ -99,6 +99,10 @@ class Reading:
         match job["status"]:
             case "queued":
                 return "Waiting for a runner" + (" to go on" if begun else "")
+            case "running" if job["cancel_requested"]:
+                return "Being cancelled: the generation it is in comes to its end first"
+            case "running" if job["pause_requested"]:
+                return "Being paused: the generation it is in comes to its end first"
             case "running" if begun:
                 return "Searching"
             case "running":

@@ -73,13 +73,18 @@ def about(story: Story) -> list[Row]:
         *([["Label scores", f"{scores['rung']}: {scores['meaning']}"]] if scores else []),
         ["Method", f"{spec['method']['name']}, preset {spec['method'].get('preset') or DASH}"],
         ["Seed", str(spec["seed"])],
-        *_data(spec["dataset"], story.dataset),
+        *_data(spec["dataset"], story),
     ]
 
 
-def _data(name: str, dataset: Object | None) -> list[Row]:
+def _data(name: str, story: Story) -> list[Row]:
+    """By the dataset, or where it is gone by what the report kept of it."""
+    dataset, kept = story.dataset, story.report.get("dataset")
     if dataset is None:
-        return [["Dataset", f"{name} (deleted, or made anew since: its hash is not known)"]]
+        if kept is None:  # a report from before they kept it
+            return [["Dataset", f"{name} (deleted, or made anew since: its hash is not known)"]]
+        gone = f"{name} (deleted, or made anew since)"
+        return [["Dataset", gone], ["SHA-256 of the rows", str(kept["sha256"])]]
     rows = ", ".join(f"{split} {count(each['rows'])}" for split, each in dataset["splits"].items())
     return [
         ["Dataset", f"{name} ({dataset['filename']})"],
@@ -144,7 +149,7 @@ def spending(story: Story) -> list[Row]:
     walls = story.job["spec"]["budget"]
     asked = PAID if usage["requests"] or usage["recalled"] else ()
     rows = [_spent(key, spent[key], expected.get(key), walls.get(key)) for key in ALWAYS + asked]
-    if currency := expected.get("currency"):
+    if currency := usage.get("currency") or expected.get("currency"):
         rows = [[row[0].replace("Cost", f"Cost ({currency})"), *row[1:]] for row in rows]
     return rows
 

@@ -18,6 +18,7 @@ BOTTOM = HEIGHT - 50
 BELOW = 50  # the room for the x axis
 DASHES = {"dash": "6 4", "dot": "2 4", "dashdot": "8 4 2 4"}
 TAG = re.compile(r"<[^>]*>")
+SEEN_THROUGH = 0.15  # opacity of an area, as plotting.ALPHA
 DRAWN_ELSEWHERE = {"bar": bars, "heatmap": heat_map}
 
 
@@ -107,7 +108,10 @@ def _legend(canvas: Canvas, traces: Sequence[Trace]) -> float:
         width = 30 + LETTER * len(name)
         if x + width > RIGHT and x > LEFT:
             x, y = float(LEFT), y + ROW
-        _stroke(canvas, trace, f"M{x:.0f} {y - 4}h22")
+        if "fill" in trace:
+            canvas.shape(f"M{x:.0f} {y - 10}h22v12h-22z", trace["line"]["color"], SEEN_THROUGH)
+        else:
+            _stroke(canvas, trace, f"M{x:.0f} {y - 4}h22")
         if trace["mode"] == "markers":
             canvas.diamond(x + 11, y - 4, trace["marker"]["color"])
         canvas.text(x + 28, y, name, color=canvas.words)
@@ -147,6 +151,9 @@ def _trace(canvas: Canvas, trace: Trace, x: Scale, y: Scale) -> None:
         bar = f"M{xs[0] - 5} {low}h10m-5 0V{high}m-5 0h10"
         canvas.line(bar, trace["marker"]["color"], 2)
         canvas.diamond(xs[0], ys[0], trace["marker"]["color"])
+    elif "fill" in trace:
+        corners = "L".join(f"{a} {b}" for a, b in zip(xs, ys, strict=True))
+        canvas.shape(f"M{corners}z", trace["line"]["color"], SEEN_THROUGH)
     elif len(xs) == 1:
         canvas.diamond(xs[0], ys[0], trace["line"]["color"])
     else:

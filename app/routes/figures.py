@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
+from app.bands import with_bands
 from app.deps import StoreDep
 from app.routes.generations import GenerationsDep, figure_points
 from app.routes.jobs import public_job
@@ -48,7 +49,7 @@ def read_figure(
         figure = REPORT_FIGURES[name](public_report(store, job_id), theme)
     else:
         job = public_job(store, job_id).model_dump(mode="json")
-        figure = FIGURES[name](job, figure_points(generations, job_id), theme)
+        figure = FIGURES[name](job, with_bands(figure_points(generations, job_id), job), theme)
     return shown(figure, format, f"{name} of {job_id}")
 
 

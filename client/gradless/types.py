@@ -227,6 +227,8 @@ class JobState(Record):
     finished_at: datetime | None = None
     runner: str | None = None
     priority: int = 0
+    cancel_requested: bool = False  # heeded when the generation it is in has ended
+    pause_requested: bool = False
     estimate: Estimate | None = None
     progress: JobProgress = JobProgress()
     usage: Usage = Usage()

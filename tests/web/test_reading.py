@@ -31,6 +31,8 @@ def job(status: str = "running", **more: Any) -> Object:
         "incumbent": BEST,
         "usage": {"requests": 0, "recalled": 0, "tokens_in": 0, "tokens_out": 0, "cost": 0.0},
         "estimate": None,
+        "cancel_requested": False,
+        "pause_requested": False,
         **more,
         "progress": {**progress, **more.get("progress", {})},
         "spec": {"dataset": "a b", "task": {"template": "{prompt} {text}"}, "budget": budget}
@@ -49,6 +51,13 @@ def job(status: str = "running", **more: Any) -> Object:
         ),
         (job(progress={"generation": 0}), "In the first generation"),
         (job(), "Searching"),
+        *(
+            (
+                job(**{f"{asked}_requested": True}),
+                f"Being {asked}{ended}: the generation it is in comes to its end first",
+            )
+            for asked, ended in (("pause", "d"), ("cancel", "led"))
+        ),
         (job("paused"), "Paused"),
         (job("failed"), "Failed"),
         (job("cancelled"), "Cancelled: the best prompt so far is kept"),

@@ -15,9 +15,9 @@ from web.report_facts import SPENT
 Object = Mapping[str, Any]  # an object of the API, as its JSON says it
 
 AGAIN = 5000  # ms: what no event tells, such as a runner that has died, is seen by then
-STEPS, CANDIDATES, ENTRIES, CHANGED = 20, 20, 50, 10  # shown
+STEPS, CANDIDATES, CHANGED = 20, 20, 10  # shown
+ENTRIES = "50"  # of the log that are shown
 A_PAGE = "1000"  # of a list that is wanted whole
-EVENT = "ftevent-"  # how an event's id begins, as OpenAI's clients see it
 
 
 def add(router: APIRouter, render: Renderer) -> None:
@@ -35,7 +35,7 @@ def add(router: APIRouter, render: Renderer) -> None:
                 str(request.base_url).rstrip("/"), locked="authorization" in request.headers
             ),
             **await _search(request, path, page),
-            **await _log(request, job_id),
+            **await _log(request, path),
         }
         return render(request, "job.html", job_id=job_id, **values)
 
@@ -88,16 +88,10 @@ async def _search(request: Request, path: str, page: Reading) -> dict[str, Any]:
     }
 
 
-async def _log(request: Request, job_id: str) -> dict[str, Any]:
+async def _log(request: Request, path: str) -> dict[str, Any]:
     """The last entries, the newest first, and the number of the last event."""
-    path = f"/v1/fine_tuning/jobs/{job_id}/events"  # the one list of events from its end
-    newest = await ask(request, path, limit=str(ENTRIES))
-    numbers = [int(event["id"].removeprefix(EVENT)) for event in newest["data"]]
-    if not numbers:
-        return {"log": [], "last_event": 0}
-    before = str(min(numbers) - 1)
-    log = await ask(request, f"/api/jobs/{job_id}/log", after=before, limit=str(ENTRIES))
-    return {"log": log["data"][::-1], "last_event": max(numbers)}
+    log = (await ask(request, f"{path}/log", last=ENTRIES))["data"][::-1]
+    return {"log": log, "last_event": log[0]["id"] if log else 0}
 
 
 async def _part(request: Request, path: str) -> Any:
