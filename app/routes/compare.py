@@ -10,7 +10,7 @@ from app.errors import BadField
 from app.overviews import ComparisonPublic
 from app.routes.figures import SVG, FormatOf, ThemeOf, shown
 from app.routes.generations import GenerationsDep, as_told
-from app.routes.jobs import public_jobs
+from app.routes.jobs import JOB_ID, public_jobs
 from jobs.comparison import Contestant, settings, verdicts
 from jobs.generations import Generations
 from jobs.report import Scores
@@ -19,7 +19,9 @@ from web.compared import AXES, compared_figure
 router = APIRouter(prefix="/api/compare", tags=["compare"])
 
 FEWEST, MOST = 2, 8  # jobs
+JOB = JOB_ID.strip("^$")
 MOST_STEPS = 250  # of one curve
+TOLD = rf"^{JOB}(,{JOB}){{{FEWEST - 1},{MOST - 1}}}$"  # only told: what is refused has words
 EXAMPLE = "job_0006417c5f3b1d2a4c6e,job_0006417c5f3b2e9f8a01"
 Axis: TypeAlias = Literal["queries", "tokens", "cost", "seconds"]
 
@@ -31,6 +33,7 @@ def _picked(
             description=f"ids of {FEWEST} to {MOST} jobs, with commas between them",
             examples=[EXAMPLE],
             max_length=1000,
+            json_schema_extra={"pattern": TOLD},
         ),
     ],
 ) -> list[str]:

@@ -26,6 +26,7 @@ KEY = "gradless-fuzzed-51c2"  # so that the checks of who may ask have something
 ENDLESS = "/api/jobs/{job_id}/events"  # a stream that lasts as long as its job: test_events.py
 FITTING = "its parts must fit each other, and the dataset and the model that it names"
 FILES = "what is in a file, and how its name ends"
+TWICE = "no job may be named twice"
 REFUSED_ALL_THE_SAME = {  # requests that their schema allows: what no schema can say
     ("POST", "/api/jobs"): FITTING,
     ("POST", "/api/jobs/estimate"): FITTING,
@@ -37,6 +38,8 @@ REFUSED_ALL_THE_SAME = {  # requests that their schema allows: what no schema ca
     ("POST", "/api/endpoints"): "each kind has options of its own, and an API is asked at once",
     ("POST", "/api/jobs/{job_id}/predict"): "inputs are the columns of the job's dataset",
     ("POST", "/api/webhooks"): "whether an address may be sent to",
+    ("GET", "/api/compare"): TWICE,
+    ("GET", "/api/compare/figures/{name}"): TWICE,
 }
 CONFIG = """
 headers = {{ Authorization = "Bearer {key}" }}
