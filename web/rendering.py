@@ -12,7 +12,6 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from web.formats import FILTERS
-from web.words import MEASURES
 
 Renderer = Callable[..., HTMLResponse]  # (request, template, status=200, **values)
 
@@ -26,7 +25,6 @@ def renderer() -> Renderer:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
     )
     environment.globals["plotly_version"] = importlib.metadata.version("plotly")
-    environment.globals["measures"] = MEASURES
     environment.filters.update(FILTERS)
     templates = Jinja2Templates(env=environment)
     headers = {"cache-control": REVALIDATE}
