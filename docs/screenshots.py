@@ -53,7 +53,7 @@ SHOTS = (
     Shot("job", "/jobs/{job}", FINISHED, until=CURVES),
     Shot("job-dark", "/jobs/{job}", FINISHED, until=CURVES, scheme="dark"),
     Shot("job-390", "/jobs/{job}", FINISHED, until=f"{CURVES} > .card", width=390),
-    Shot("job-images", "/jobs/{images}", FINISHED, until="#inside"),
+    Shot("job-images", "/jobs/{images}", FINISHED, until=CURVES),
     Shot("report", "/jobs/{job}/report", ("#scores",), until="#changed tbody tr:nth-child(8)"),
     Shot("compare", "/compare?jobs={job},{running}", COMPARED, until="main"),
     Shot("new", "/jobs/new?dataset=tickets&endpoint=minilm", ("#form",), until="#step-method"),
