@@ -23,7 +23,6 @@ from jobs.models import (
     UsageRow,
 )
 from jobs.serving import Answer
-from jobs.spec import JobSpec
 
 T = TypeVar("T")
 
@@ -125,8 +124,12 @@ class IncumbentPublic(BaseModel):
 
 
 def measure(row: JobRow) -> str:
-    """What a job's accuracies are: the share of right answers, or the mean by this metric."""
-    return JobSpec.model_validate(row.spec).task.made().measure
+    """What a job's accuracies are: the share of right answers, or the mean by this metric.
+
+    Read off the spec as it is stored: to make a task of it takes a millisecond a job.
+    """
+    metric = row.spec["task"].get("metric")
+    return str(metric["name"]) if metric else "accuracy"
 
 
 class RangePublic(BaseModel):
