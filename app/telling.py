@@ -1,10 +1,10 @@
 """What followers of jobs are told: worked out once for all who ask the same."""
 
-import threading
-import time
-from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import anyio
+from anyio import to_thread
 from pydantic_core import to_json
 
 from app.routes.jobs import public_job
@@ -30,6 +30,15 @@ class News(NamedTuple):
     events: list[Told]
 
 
+@dataclass
+class _Asked:
+    """A question that is being answered, or was a moment ago."""
+
+    since: float  # seconds, by the event loop's clock
+    over: anyio.Event = field(default_factory=anyio.Event)
+    news: News | None = None  # None: whoever asked first has gone, or heard an error
+
+
 class Teller:
     """Answers that many want at once are made by the first who asks; the others wait for them.
 
@@ -38,50 +47,35 @@ class Teller:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._answers: dict[tuple[str, int], tuple[float, Future[News]]] = {}
+        self._asked: dict[tuple[str, int], _Asked] = {}
 
-    def news(self, store: JobStore, job_id: str, after: int) -> News:
+    async def news(self, store: JobStore, job_id: str, after: int) -> News:
         """The job's events after the one with this number; it must be known that it may be asked.
 
         Raises:
             NoSuchJob: it has been deleted.
         """
+        self._forget()
         key = (job_id, after)
-        with self._lock:
-            begun = time.monotonic()
-            self._forget(begun)
-            _, answer = self._answers.get(key, (begun, None))
-            first = answer is None
-            if answer is None:
-                answer = Future()
-                self._answers[key] = begun, answer
-        if not first:
-            return answer.result()
+        while (asked := self._asked.get(key)) is not None:
+            await asked.over.wait()
+            if asked.news is not None:
+                return asked.news
+        asked = self._asked[key] = _Asked(anyio.current_time())
         try:
-            news = _news(store, job_id, after)
-        except BaseException as error:
-            answer.set_exception(error)
-            self._drop(key)
-            raise
-        if not news.events:
-            self._drop(key)  # the next event may come at once
-        answer.set_result(news)
-        return news
+            asked.news = await to_thread.run_sync(_news, store, job_id, after)
+            return asked.news
+        finally:
+            if asked.news is None or not asked.news.events:
+                del self._asked[key]  # the next event may come at once
+            asked.over.set()
 
-    def _drop(self, key: tuple[str, int]) -> None:
-        with self._lock:
-            self._answers.pop(key, None)
-
-    def _forget(self, at: float) -> None:
-        """Those that nobody waits for any more, and that are no longer true."""
-        old = [
-            key
-            for key, (begun, answer) in self._answers.items()
-            if at - begun > FRESH and answer.done()
-        ]
-        for key in old:
-            del self._answers[key]
+    def _forget(self) -> None:
+        """What is no longer true."""
+        oldest = anyio.current_time() - FRESH
+        for key, asked in list(self._asked.items()):
+            if asked.since < oldest and asked.over.is_set():
+                del self._asked[key]
 
 
 def _news(store: JobStore, job_id: str, after: int) -> News:

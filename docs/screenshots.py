@@ -47,6 +47,7 @@ class Shot:
 FINISHED = tuple(f"#figure-{name} .main-svg" for name in ("loss", "accuracy", "comparison"))
 CURVES, SUBMIT = "#curves", ".operation:has-text('Submit a tuning job')"
 COMPARED = tuple(f"#figure-{name} .main-svg" for name in ("accuracy", "loss"))
+ESTIMATED = "[data-told=queries]:has-text('at most')"
 SHOTS = (
     Shot("home", "/", (".spark", "#results"), until="main"),
     Shot("jobs", "/jobs", ("[data-status=running]", "[data-status=queued]"), until="main"),
@@ -54,9 +55,9 @@ SHOTS = (
     Shot("job-dark", "/jobs/{job}", FINISHED, until=CURVES, scheme="dark"),
     Shot("job-390", "/jobs/{job}", FINISHED, until=f"{CURVES} > .card", width=390),
     Shot("job-images", "/jobs/{images}", FINISHED, until=CURVES),
-    Shot("report", "/jobs/{job}/report", ("#scores",), until="#changed tbody tr:nth-child(8)"),
+    Shot("report", "/jobs/{job}/report", COMPARED, until="#changed tbody tr:nth-child(8)"),
     Shot("compare", "/compare?jobs={job},{running}", COMPARED, until="main"),
-    Shot("new", "/jobs/new?dataset=tickets&endpoint=minilm", ("#form",), until="#step-method"),
+    Shot("new", "/jobs/new?dataset=tickets&endpoint=minilm", (ESTIMATED,), until="#step-method"),
     Shot("datasets", "/datasets", ("table",), until="main"),
     Shot("dataset", "/datasets/tickets", ("#counts",), until="#table tbody tr:nth-child(12)"),
     Shot("images", "/datasets/two-digits", ("#rows img",), until=".gallery:nth-of-type(4)"),

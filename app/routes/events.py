@@ -89,15 +89,11 @@ async def _bell(request: Request) -> Bell:
     return bell
 
 
-def _always() -> bool:
-    return True
-
-
-def _admission(request: Request, service: ServiceDep) -> Callable[[], bool]:
+def _admission(request: Request, service: ServiceDep) -> Callable[[], bool] | None:
     """Tells whether the caller may still listen: a key may be deleted, or come to its end."""
     caller: Caller = request.state.caller
     if caller.key is None:
-        return _always
+        return None
     return partial(Keys(service.database).opens, caller.key)
 
 
@@ -116,7 +112,7 @@ async def follow_job(
     job_id: Annotated[str, Depends(_existing)],
     store: StoreDep,
     bell: Annotated[Bell, Depends(_bell)],
-    may_listen: Annotated[Callable[[], bool], Depends(_admission)] = _always,
+    may_listen: Annotated[Callable[[], bool] | None, Depends(_admission)] = None,
     after: Seen = 0,
     last_event_id: Annotated[int | None, Header(ge=0, le=LARGEST)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
@@ -128,13 +124,13 @@ async def follow_job(
     """
     seen, trusted = max(after, last_event_id or 0), anyio.current_time()
     while True:  # until `done`, or until the client goes and this task is cancelled
-        if anyio.current_time() - trusted > TRUST:
+        if may_listen is not None and anyio.current_time() - trusted > TRUST:
             if not await to_thread.run_sync(may_listen):
                 return
             trusted = anyio.current_time()
         with bell.awaited(job_id) as news:
             try:
-                over, events = await to_thread.run_sync(bell.teller.news, store, job_id, seen)
+                over, events = await bell.teller.news(store, job_id, seen)
             except NoSuchJob:
                 return  # deleted while it was followed
             for id_, type_, data in events:

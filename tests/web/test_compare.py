@@ -184,3 +184,27 @@ def test_curves_are_drawn_and_the_axis_is_changed(page: Page, site: Site) -> Non
     page.wait_for_url("**axis=seconds")
     loss = page.locator("#figure-loss")
     expect(loss).to_contain_text(re.compile("time of tuning", re.I), timeout=PATIENCE)
+
+
+@pytest.mark.usefixtures("real_plotly")
+def test_five_jobs_are_picked_from_the_list_and_held_against_each_other(
+    page: Page, site: Site
+) -> None:
+    outcomes = ("improved", "no_improvement", "improved", "not_measured", "no_improvement")
+    for seed, outcome in enumerate(outcomes):
+        ended(site, f"number {seed}", outcome, seed=seed)
+    page.goto(f"{site.url}/jobs", wait_until="domcontentloaded")
+    boxes = page.locator("input[type=checkbox][name=jobs]")
+    expect(boxes).to_have_count(5)
+    for box in boxes.all():
+        box.check()
+    page.get_by_role("button", name=re.compile("compare", re.I)).click()
+    page.wait_for_url("**/compare?*")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Compare 5 jobs")
+    expect(page.locator("#finals tbody tr")).to_have_count(5)
+    expect(page.locator("#tests tbody tr")).to_have_count(10)
+    legend = page.locator("#figure-accuracy .legendtext")
+    expect(legend.filter(has_text="number")).to_have_count(5, timeout=PATIENCE)
+    again = page.context.new_page()  # the address is the comparison
+    again.goto(page.url, wait_until="domcontentloaded")
+    expect(again.locator("#finals tbody tr")).to_have_count(5)
