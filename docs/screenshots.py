@@ -28,6 +28,8 @@ IMAGES = {
 }
 OTHERS = ({"name": "tickets, another seed", "seed": 1}, {"name": "tickets, a third", "seed": 2})
 NAME = "team-for-tickets"  # a prompt's
+SEEN_IMAGES_ARE_THERE = """() => [...document.images].every((one) => one.complete
+    || (one.loading === 'lazy' && one.getBoundingClientRect().top > 2 * innerHeight))"""
 MOST_BYTES = 400_000
 
 
@@ -94,6 +96,7 @@ def _take(browser: Browser, shot: Shot, url: str) -> Path:
         page.goto(url, wait_until="domcontentloaded")
         for selector in shot.ready:
             page.locator(selector).first.wait_for()
+        page.wait_for_function(SEEN_IMAGES_ARE_THERE)
         if shot.click:
             page.locator(shot.click).click()
         box = page.locator(shot.until).first.bounding_box()
