@@ -87,7 +87,7 @@ class BadField(ValueError):
 
 
 class BadName(BadId):
-    """A dataset's name that cannot be its id."""
+    """A name that cannot be one: of a dataset or a prompt, whose field is `name`."""
 
     param = "name"
 

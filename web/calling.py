@@ -34,11 +34,16 @@ def content_of(row: Mapping[str, str] | None, template: str | None, image_column
 
 def by_curl(model: str, content: Content, base: str, *, locked: bool) -> str:
     """A command line; `locked`: the service wants a key."""
-    key = [f'-H "authorization: Bearer ${KEY_VARIABLE}"'] if locked else []
     message = _json({"role": "user", "content": content})
     body = f'{{\n    "model": {_json(model)},\n    "messages": [{message}]\n  }}'
+    return curl(f"{base}/v1/chat/completions", body, locked=locked)
+
+
+def curl(address: str, body: str, *, locked: bool) -> str:
+    """A command line that posts JSON."""
+    key = [f'-H "authorization: Bearer ${KEY_VARIABLE}"'] if locked else []
     lines = [
-        f"curl -s {shlex.quote(f'{base}/v1/chat/completions')}",
+        f"curl -s {shlex.quote(address)}",
         "-H 'content-type: application/json'",
         *key,
         f"-d {shlex.quote(body)}",

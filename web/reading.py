@@ -2,13 +2,12 @@
 
 import json
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from web.calling import KEY_VARIABLE
+from web import calling
 from web.diffs import Piece, worded
 from web.examples import Frame
 from web.figures import ENDED
@@ -235,14 +234,7 @@ class Reading:
 
     def curl(self, origin: str, *, locked: bool) -> str:
         """A command that submits the same job to the service at `origin`; `locked`: with a key."""
-        key = [f'-H "authorization: Bearer ${KEY_VARIABLE}"'] if locked else []
-        lines = [
-            f"curl -s {shlex.quote(f'{origin}/api/jobs')}",
-            "-H 'content-type: application/json'",
-            *key,
-            f"-d {shlex.quote(self.specification)}",
-        ]
-        return " \\\n  ".join(lines)
+        return calling.curl(f"{origin}/api/jobs", self.specification, locked=locked)
 
     @property
     def measure(self) -> str:

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.errors import BadField
+from app.errors import BadField, BadName
 from app.openai.parts import NamesDep
 from app.schemas import ID_SCHEMA, Listing, page
+from jobs.catalog import BadId
 from jobs.name_rows import VersionRow
 from jobs.names import PREFIX
 from jobs.strict import Spec
@@ -79,7 +80,10 @@ class DiffPublic(BaseModel):
 @router.post("", status_code=201, summary="Give a job's prompt a name")
 def promote(body: PromoteBody, names: NamesDep) -> VersionPublic:
     """A copy of it becomes the name's next version, and the one that `pt:<name>` answers by."""
-    return VersionPublic.of(names.promote(body.name, body.job))
+    try:
+        return VersionPublic.of(names.promote(body.name, body.job))
+    except BadId as error:
+        raise BadName(str(error)) from None
 
 
 @router.get("", summary="List names, each with its current version")

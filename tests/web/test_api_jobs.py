@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.web.browser import Complaints
 from tests.web.conftest import Site
-from tests.web.forms import choose, open_form
+from tests.web.forms import choose, open_form, start
 from tests.web.steps import fact, visit, visit_live
 
 pytestmark = pytest.mark.browser
@@ -27,16 +27,6 @@ def running(site: Site, **spec: Any) -> str:
     site.stage.begin(job_id)
     site.stage.advance(job_id, 2, "text")
     return job_id
-
-
-def start(page: Page) -> Any:
-    """The body that the form sends."""
-    with page.expect_request(
-        lambda one: one.method == "POST" and one.url.endswith("/jobs")
-    ) as sent:
-        page.get_by_role("button", name="Start job").click()
-    page.wait_for_url("**/jobs/job_*", wait_until="commit")
-    return sent.value.post_data_json
 
 
 @pytest.mark.usefixtures("hosted")

@@ -1,14 +1,13 @@
 """Tasks whose answers are texts, in a real browser: upload, form, job page, report."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.browser import Complaints
 from tests.web.conftest import Site
-from tests.web.forms import beside, choose, open_form
+from tests.web.forms import beside, choose, open_form, start
 from tests.web.steps import visit
 
 pytestmark = pytest.mark.browser
@@ -46,16 +45,6 @@ def finished(site: Site, metric: str = "rouge_l") -> str:
     site.stage.advance(job_id, 2, "text")
     site.stage.finish(job_id)
     return job_id
-
-
-def start(page: Page) -> Any:
-    """The body that the form sends."""
-    with page.expect_request(
-        lambda one: one.method == "POST" and one.url.endswith("/jobs")
-    ) as sent:
-        page.get_by_role("button", name="Start job").click()
-    page.wait_for_url("**/jobs/job_*", wait_until="commit")
-    return sent.value.post_data_json
 
 
 def test_a_column_of_targets_is_named_at_the_upload(
