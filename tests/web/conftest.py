@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 from starlette.types import ASGIApp
 
 from app.main import create_app
@@ -97,6 +97,13 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service.start()
 
 
+def close(context: BrowserContext) -> None:
+    """Once its pages stand: to close one that has just begun to load may wait forever."""
+    for page in context.pages:
+        page.wait_for_load_state("domcontentloaded")
+    context.close()
+
+
 @pytest.fixture
 def complaints() -> Complaints:
     return Complaints()
@@ -120,5 +127,5 @@ def page(
 
     complaints.listen(page, site.url)
     yield page
-    context.close()
+    close(context)
     assert complaints.unexpected() == []
