@@ -1,6 +1,7 @@
 """`python -m app`: the service, its runners and its dashboard, until Ctrl-C; or a command."""
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -35,8 +36,11 @@ def _serve(settings: Settings) -> None:
     os.environ["GRADLESS_PRIVATE_HOSTS"] = str(settings.may_ask_private_hosts)
     if settings.threads:
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # read by every runner's torch
+    app = create_app(settings)
+    gc.freeze()  # it all lives as long as this process: to look through it again and again takes
+    # a tenth of a second each time, in which nobody is answered
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,

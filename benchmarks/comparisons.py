@@ -128,6 +128,22 @@ COMPARISONS = {
         classifier=True,
         note="No search is told the manual prompt.",
     ),
+    "steps": Comparison(
+        ("encoder", "minilm"),
+        {
+            f"bbt, {step_size}, {covariance}": _fast(
+                "bbt", step_size=step_size, covariance=covariance
+            )
+            for step_size in ("csa", "tpa")
+            for covariance in ("full", "diagonal")
+        },
+        ("sst-2", "agnews", "trec"),
+        (13, 21, 42),
+        20_000,
+        500,
+        tells_manual=False,
+        note="The step-size rules and covariances of CMA-ES; all else is the preset fast.",
+    ),
     "long": Comparison(
         ("encoder", "minilm"),
         {"shift": {"name": "shift"}},

@@ -31,7 +31,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.project: str | None = None  # whose rows its sessions see; None: everybody's
-        self._engine = create_engine(url, pool_size=CONNECTIONS)
+        # The one used last is used next: its pages are still in memory, and few others fill up.
+        self._engine = create_engine(url, pool_size=CONNECTIONS, pool_use_lifo=True)
         self._writing = self._engine
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _tune)

@@ -21,6 +21,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }  # instead of the preset "fast"
 SEEING = {"bpt-vlm", "blackvip", "zip"}
 WRITING = {"llm", "deep-thinking"}
+RANKING = {"bbt-rgb", "promptboosting"}  # they read all words of a model: of minilm for 20 seconds
 ROWS = {"train": 4, "dev": 2, "test": 2}  # of each label
 WORDS = {"good": "great", "bad": "dull"}
 GENERATIONS, MOMENT = 12, 3  # after which the runner is killed
@@ -29,9 +30,9 @@ GENERATIONS, MOMENT = 12, 3  # after which the runner is killed
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     models = tmp_path_factory.mktemp("models")
-    for folder in ("llama", "clip"):
+    for folder in ("llama", "bert", "clip"):
         (models / folder).mkdir()
-    llama = tiny.build("llama", models / "llama")
+    llama, bert = (tiny.build(family, models / family) for family in ("llama", "bert"))
     clip = tiny_clip.write(models / "clip")
     settings = {"threads": "1", "models_dir": str(models)}
     service = Service(tmp_path_factory.mktemp("every"), settings)
@@ -42,6 +43,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         pair = {"reader": "causal", "source": str(clip), "n_tokens": 2}
         for id_, kind, model, options in (
             ("writer", "causal", llama, {}),
+            ("gap", "masked", bert, {}),
             ("eye", "clip", clip, {}),
             ("pair", "bridge", llama, pair),
         ):
@@ -82,6 +84,8 @@ def body(name: str) -> dict[str, Any]:
         endpoint, dataset = "eye", "shades"
     elif name == "adapter":
         endpoint, dataset = "pair", "shades"
+    elif name in RANKING:
+        endpoint = "gap"
     elif name in WRITING:
         endpoint = "writer"
         task = {"template": "{prompt} {text} {label}"}  # short: it reads 48 tokens

@@ -46,7 +46,7 @@ def start(page: Page) -> Object:
         lambda one: one.method == "POST" and one.url.endswith("/jobs")
     ) as sent:
         page.get_by_role("button", name="Start job").click()
-    page.wait_for_url("**/jobs/job_*", wait_until="commit")
+    page.wait_for_url("**/jobs/job_*", wait_until="domcontentloaded")
     body = sent.value.post_data_json
     assert isinstance(body, dict)
     return body

@@ -56,7 +56,7 @@ def test_a_file_can_be_dropped(page: Page, site: Site, tmp_path: Path) -> None:
         data = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
         place = {"x": box["x"] + 30, "y": box["y"] + 20}
         devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data, **place})
-    page.wait_for_url("**/datasets/mine", wait_until="commit")
+    page.wait_for_url("**/datasets/mine", wait_until="domcontentloaded")
     expect(page.locator(".meta")).to_contain_text("Mine.csv")
     expect(page.locator("#counts tbody tr:last-child td")).to_have_text(["60", "2", "3"])
 
@@ -74,7 +74,7 @@ def test_what_is_wrong_with_a_file_is_told_at_once(
     assert "topics" not in {one["id"] for one in site.stage.get("/api/datasets")["data"]}
     page.get_by_label("Label column").fill("topic")
     page.get_by_role("button", name="Upload again").click()
-    page.wait_for_url("**/datasets/topics", wait_until="commit")
+    page.wait_for_url("**/datasets/topics", wait_until="domcontentloaded")
     expect(page.locator(".meta")).to_contain_text("drawn, 16 shots, seed 0")
 
 
@@ -114,7 +114,7 @@ def test_deleting_asks_first_and_is_refused_while_a_job_needs_it(
     site.stage.end(job)
     page.get_by_role("button", name="Delete…").click()
     page.get_by_role("button", name="Delete dataset").click()
-    page.wait_for_url("**/datasets", wait_until="commit")
+    page.wait_for_url("**/datasets", wait_until="domcontentloaded")
     expect(page.locator("tr[data-item=tickets]")).to_be_visible()
     expect(page.locator("tr[data-item=mine]")).to_have_count(0)
 

@@ -43,7 +43,7 @@ def test_the_list_says_what_each_can_do_and_costs(page: Page, site: Site) -> Non
     expect(hosted.nth(2)).to_have_text(can)
     expect(hosted.nth(3)).to_have_text("0.1 read, 0.4 written (EUR)")
     page.get_by_role("link", name="hosted").click()
-    page.wait_for_url("**/endpoints/hosted", wait_until="commit")
+    page.wait_for_url("**/endpoints/hosted", wait_until="domcontentloaded")
 
 
 def test_a_model_server_is_added_by_keyboard_and_asked_again(
@@ -57,7 +57,7 @@ def test_a_model_server_is_added_by_keyboard_and_asked_again(
             tab_to(page, name)
             page.keyboard.type(text)
         page.keyboard.press("Enter")
-        page.wait_for_url("**/endpoints/mine", wait_until="commit", timeout=SOON)
+        page.wait_for_url("**/endpoints/mine", wait_until="domcontentloaded", timeout=SOON)
         told(page, "ladder", "top").to_have_text("works, and is used")
         told(page, "options", "output_price").to_have_text("0 USD")
         told(page, "found", "server").to_contain_text("llama")
@@ -175,7 +175,7 @@ def test_deleting_asks_first_and_is_refused_while_a_job_needs_it(
     site.stage.end(job)
     page.get_by_role("button", name="Delete…").click()
     page.get_by_role("button", name="Delete endpoint").click()
-    page.wait_for_url("**/endpoints", wait_until="commit")
+    page.wait_for_url("**/endpoints", wait_until="domcontentloaded")
     expect(page.locator("tr[data-item=minilm]")).to_be_visible()
     expect(page.locator("tr[data-item=hosted]")).to_have_count(0)
 

@@ -187,7 +187,7 @@ def test_a_status_that_there_is_not_is_refused(site: Site) -> None:
 def test_first_visit_starts_a_demo_job(page: Page, site: Site) -> None:
     page.goto(site.url, wait_until="domcontentloaded")
     page.get_by_role("button", name="Start a demo job").click()
-    page.wait_for_url("**/jobs/job_*", wait_until="commit")
+    page.wait_for_url("**/jobs/job_*", wait_until="domcontentloaded")
     (job,) = site.stage.get("/api/jobs")["data"]
     spec = job["spec"]
     assert (spec["endpoint"], spec["dataset"]) == ("minilm", "tickets")

@@ -76,7 +76,7 @@ def test_a_prompt_is_tuned_for_images(
     choose(page, "Method", "bpt-vlm")
     page.get_by_label("Budget (queries)").fill(str(QUERIES))
     page.get_by_role("button", name="Start job").click()
-    page.wait_for_url("**/jobs/job_*", wait_until="commit")
+    page.wait_for_url("**/jobs/job_*", wait_until="domcontentloaded")
     expect(page.locator("#status")).to_have_text("succeeded", timeout=LATER)
     report = real.get(page.url.replace("/jobs/", "/api/jobs/") + "/report")
     kept = len(report.get("kept", []))

@@ -140,6 +140,6 @@ def test_a_retry_makes_no_second_job_and_a_change_makes_one(page: Page, site: Si
     keys = page.evaluate("window.keys")
     page.evaluate("() => { window.fetch = window.whole; }")
     button.dblclick()
-    page.wait_for_url("**/jobs/job_*", wait_until="commit")
+    page.wait_for_url("**/jobs/job_*", wait_until="domcontentloaded")
     assert len(site.stage.get("/api/jobs")["data"]) == 2
     assert keys[0] == keys[1] != keys[2]

@@ -233,7 +233,7 @@ def test_pause_resume_and_delete(page: Page, site: Site) -> None:
     site.stage.end(job_id, "cancelled")
     page.get_by_role("button", name="Delete…").click()
     page.get_by_role("button", name="Delete job").click()
-    page.wait_for_url("**/jobs", wait_until="commit")
+    page.wait_for_url("**/jobs", wait_until="domcontentloaded")
     assert site.stage.get("/api/jobs")["data"] == []
 
 

@@ -44,7 +44,7 @@ def test_a_job_can_be_started_by_keyboard_alone(page: Page, site: Site) -> None:
     page.keyboard.type("By keyboard")
     tab_to(page, "submit")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/jobs/job_*", wait_until="commit")
+    page.wait_for_url("**/jobs/job_*", wait_until="domcontentloaded")
     [job] = site.stage.get("/api/jobs")["data"]
     spec = job["spec"]
     assert (spec["task"]["baseline"], spec["name"]) == ("Which queue?", "By keyboard")

@@ -66,7 +66,7 @@ def test_a_jobs_prompt_gets_a_name(page: Page, site: Site, complaints: Complaint
     expect(page.locator("#form")).to_contain_text("'No Name' cannot be a name")
     page.locator("#name").fill("support")
     page.get_by_role("button", name="Give it this name").click()
-    page.wait_for_url("**/prompts/support", wait_until="commit")
+    page.wait_for_url("**/prompts/support", wait_until="domcontentloaded")
     expect(page.locator("#version")).to_have_text("1")
     expect(page.locator("#words")).to_contain_text("Vectors at the input, which have no words.")
     expect(page.locator("#changes")).to_have_count(0)

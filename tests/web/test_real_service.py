@@ -53,7 +53,7 @@ def start_by_keyboard(page: Page, name: str, queries: int) -> None:
     type_into(page, "name", name)
     tab_to(page, "submit")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/jobs/job_*", wait_until="commit")
+    page.wait_for_url("**/jobs/job_*", wait_until="domcontentloaded")
 
 
 def test_a_newcomer_tunes_a_prompt_and_asks_it(page: Page, real: Service) -> None:
@@ -153,7 +153,7 @@ def start_with_texts(page: Page, real: Service) -> None:
     page.get_by_label("Tokens of an answer").fill("2")
     page.get_by_label("Budget (queries)").fill("132")
     page.get_by_role("button", name="Start job").click()
-    page.wait_for_url("**/jobs/job_*", wait_until="commit")
+    page.wait_for_url("**/jobs/job_*", wait_until="domcontentloaded")
 
 
 def test_a_prompt_is_tuned_for_texts(page: Page, real: Service) -> None:
