@@ -139,6 +139,7 @@ def test_no_request_breaks_the_service(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_every_boundary_and_one_thing_after_another(
     fuzzed: Service, config: str, tmp_path: Path
 ) -> None:
