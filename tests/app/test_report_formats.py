@@ -12,7 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.servers import ROWS, Service, spec
-from tests.web.browser import Complaints, launched
+from tests.web.browser import Complaints, launched, width_of
 from tests.web.test_markdown import joined
 
 FORMATS = ("markdown", "html")
@@ -183,7 +183,7 @@ def test_a_browser_opens_it_without_a_network_or_a_script(browser_page: Any) -> 
     assert page.locator("blockquote").first.inner_text() == PROMPT
     for width in (1200, 380):
         page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert width_of(page) <= width
 
 
 def test_the_data_may_have_gone(tuning: Service) -> None:

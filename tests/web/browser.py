@@ -32,6 +32,13 @@ def launched() -> Iterator[Browser]:
         browser.close()
 
 
+def width_of(page: Page) -> int:
+    """How many pixels all that is on the page takes, once its style is there too."""
+    page.wait_for_load_state("load")
+    pixels: int = page.evaluate("document.documentElement.scrollWidth")
+    return pixels
+
+
 @dataclass
 class Complaints:
     """What the browser complained of; `expected` are texts that a test provokes on purpose."""

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.image_files import in_splits, zipped
+from tests.web.browser import width_of
 from tests.web.conftest import Site
 from tests.web.steps import fact, visit
 
@@ -48,7 +49,7 @@ def see(page: Page, site: Site, job_id: str) -> None:
     """On a small screen, which nothing may be too wide for."""
     page.set_viewport_size({"width": 390, "height": 900})
     visit(page, site, job_id)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width_of(page) <= 390
 
 
 def test_the_most_asked_rows_come_first(site: Site, pets: str) -> None:

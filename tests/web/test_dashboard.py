@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.web.browser import width_of
 from tests.web.conftest import Site
 from tests.web.looks import PAGES, furnish
 
@@ -21,7 +22,7 @@ def test_390_pixels_are_enough(page: Page, site: Site) -> None:
     wide = {}
     for name, address in pages.items():
         page.goto(site.url + address.format(**made), wait_until="domcontentloaded")
-        width = page.evaluate("document.documentElement.scrollWidth")
+        width = width_of(page)
         if width > 390:
             wide[name] = width
     assert wide == {}

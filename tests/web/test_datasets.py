@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.browser import Complaints
+from tests.web.browser import Complaints, width_of
 from tests.web.conftest import Site
 from tests.web.forms import beside
 from tests.web.samples import SCRIPT
@@ -147,4 +147,4 @@ def test_390_pixels_are_enough(page: Page, site: Site, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     visit(page, site, path)
     expect(page.locator("#list, #counts").first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width_of(page) <= 390

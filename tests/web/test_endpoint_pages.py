@@ -8,7 +8,7 @@ from playwright.sync_api import LocatorAssertions, Page, expect
 
 from tests.model_servers import llama_server
 from tests.tiny_llama import tiny_llama
-from tests.web.browser import Complaints
+from tests.web.browser import Complaints, width_of
 from tests.web.conftest import Site
 from tests.web.endpoint_samples import probed
 from tests.web.forms import beside, tab_to
@@ -202,6 +202,6 @@ def test_390_pixels_are_enough(page: Page, site: Site, path: str) -> None:
     site.stage.endpoint("hosted", embeddings="word" * 30)
     page.set_viewport_size({"width": 390, "height": 844})
     visit(page, site, path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width_of(page) <= 390
     wide = "[...document.querySelectorAll('.scroll')].filter((b) => b.scrollWidth > b.clientWidth)"
     assert page.evaluate(f"{wide}.length") == 0

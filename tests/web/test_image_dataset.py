@@ -10,7 +10,7 @@ from app.settings import Settings
 from jobs.catalog import Catalog, Upload
 from jobs.datasets import Reading
 from tests.image_files import SIZES, in_splits, picture, zipped
-from tests.web.browser import Complaints
+from tests.web.browser import Complaints, width_of
 from tests.web.conftest import serving
 
 pytestmark = pytest.mark.browser
@@ -82,7 +82,7 @@ def test_images_have_their_place_and_their_pixels(
     assert [one["shown"] for one in told] == [[64, 64]] * 5
     assert sorted(one["real"] for one in told) == [[8, 6]] * 4 + [[64, 32]]
     assert {(one["lazy"], one["grown"]) for one in told} == {("lazy", "pixelated")}
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width_of(page) <= 390
     images.last.click()
     assert page.url.startswith(f"{url}/api/datasets/pets/images/sha256")
     page.context.close()
@@ -94,7 +94,7 @@ def test_labels_and_captions_are_inert(chromium: Browser, url: str, complaints: 
     expect(page.locator("#rows small").nth(1)).to_have_text("a <b>blue</b> one")
     expect(page.locator("#rows img")).to_have_count(4)
     assert page.locator("#rows b").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width_of(page) <= 390
     page.context.close()
 
 

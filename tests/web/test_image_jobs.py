@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.image_files import picture
 from tests.servers import Service
-from tests.web.browser import Complaints
+from tests.web.browser import Complaints, width_of
 from tests.web.forms import choose, open_form
 
 pytestmark = pytest.mark.browser
@@ -87,7 +87,7 @@ def test_a_prompt_is_tuned_for_images(
     complaints.listen(bare, real.url)
     bare.goto(f"{page.url}/report", wait_until="networkidle")
     see_the_images(bare, len(report["changed"]) + kept)
-    assert bare.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width_of(bare) <= 390
     bare.context.close()
 
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import eventually
-from tests.web.browser import Complaints
+from tests.web.browser import Complaints, width_of
 from tests.web.conftest import Site
 from tests.web.steps import DROPPED, HIDE, fact, running, visit, visit_live
 
@@ -254,6 +254,6 @@ def test_a_small_screen_and_no_script(chromium: Browser, site: Site, outcome: st
         for path in ("", "/report") if outcome == "improved" else ("",):
             page.goto(f"{site.url}/jobs/{job_id}{path}", wait_until="domcontentloaded")
             expect(page.locator("#figure-loss")).to_be_visible()
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            assert width_of(page) <= 390
         page.context.close()
     assert [asked for asked in site.wire.asked if "loss?format=svg" in asked]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.browser import Complaints
+from tests.web.browser import Complaints, width_of
 from tests.web.conftest import Site
 from tests.web.samples import SCRIPT
 from web.calling import NO_EXAMPLE, content_of
@@ -288,4 +288,4 @@ def test_390_pixels_are_enough(page: Page, site: Site, path: str) -> None:
     versions(site, "soft", name="w" * 64)
     page.set_viewport_size({"width": 390, "height": 844})
     visit(page, site, path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width_of(page) <= 390

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.servers import Service
-from tests.web.browser import Complaints
+from tests.web.browser import Complaints, width_of
 from web.reference import Operation, sections
 
 SCHEMAS = {
@@ -115,6 +115,6 @@ def test_an_operation_opens_by_keyboard(chromium: Browser, real: Service, width:
     page.keyboard.press("Enter")
     expect(submit.locator("table")).to_contain_text("id of a dataset")
     expect(submit.locator("pre")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert width_of(page) <= width
     page.context.close()
     assert complaints.unexpected() == []

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.web.browser import Complaints
+from tests.web.browser import Complaints, width_of
 from tests.web.conftest import Site
 from tests.web.forms import beside, choose, open_form, start
 from tests.web.steps import visit
@@ -164,7 +164,7 @@ def test_report_and_rows_are_read_without_javascript(unscripted: Page, site: Sit
     answers = page.locator("#changed tbody tr").nth(1).locator("td")
     left, right = (answers.nth(n).bounding_box() for n in (1, 2))
     assert left and right and left["y"] == right["y"] and left["x"] < right["x"], "side by side"
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width_of(page) <= 390
     page.goto(f"{site.url}/datasets/minutes?split=test", wait_until="domcontentloaded")
     expect(page.locator("#table thead th").last).to_have_text("Target")
     expect(page.locator("#table tbody tr")).to_have_count(50)
