@@ -37,8 +37,9 @@ def _serve(settings: Settings) -> None:
     if settings.threads:
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # read by every runner's torch
     app = create_app(settings)
-    gc.freeze()  # it all lives as long as this process: to look through it again and again takes
-    # a tenth of a second each time, in which nobody is answered
+    # All this lives as long as the process; to look through it for garbage again and again takes
+    # a tenth of a second each time, in which nobody is answered.
+    gc.freeze()
     config = uvicorn.Config(
         app,
         host=settings.host,
