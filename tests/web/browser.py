@@ -5,7 +5,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    sync_playwright,
+)
 
 FLAGS = [
     "--no-sandbox",
@@ -30,6 +37,13 @@ def launched() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
         yield browser
         browser.close()
+
+
+def close(context: BrowserContext) -> None:
+    """Once its pages stand: to close one that has just begun to load may wait forever."""
+    for page in context.pages:
+        page.wait_for_load_state("domcontentloaded")
+    context.close()
 
 
 def width_of(page: Page) -> int:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 from starlette.types import ASGIApp
 
 from app.main import create_app
 from app.settings import Settings
 from tests.servers import Service
-from tests.web.browser import Complaints, launched
+from tests.web.browser import Complaints, close, launched
 from tests.web.looks import furnish
 from tests.web.stage import Stage
 from tests.web.wire import Wire
@@ -95,13 +95,6 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     settings = {"threads": "1"}  # the browser beside it wants the other core
     with contextlib.closing(Service(tmp_path_factory.mktemp("real"), settings)) as service:
         yield service.start()
-
-
-def close(context: BrowserContext) -> None:
-    """Once its pages stand: to close one that has just begun to load may wait forever."""
-    for page in context.pages:
-        page.wait_for_load_state("domcontentloaded")
-    context.close()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.web.browser import close
 from tests.web.conftest import NO_PLOTLY, Site
 from tests.web.looks import PAGES
 
@@ -25,7 +26,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(reduced_motion="reduce")
     context.route("**/plotly.min.js*", lambda route: route.fulfill(body=NO_PLOTLY))
     yield context.new_page()
-    context.close()
+    close(context)
 
 
 def findings(page: Page) -> list[str]:

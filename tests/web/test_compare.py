@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.web.browser import close
 from tests.web.conftest import Site
 from web.views import compare
 
@@ -169,7 +170,7 @@ def test_jobs_are_picked_from_the_list_without_a_script(chromium: Browser, site:
     assert sorted(re.findall(r"job_\w+", page.url)) == sorted((a, b))
     picture = page.get_by_role("img", name=re.compile("Accuracy on dev"))
     assert picture.evaluate_all("all => all.some(({ naturalWidth }) => naturalWidth > 0)")
-    context.close()
+    close(context)
 
 
 @pytest.mark.browser

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.browser import Complaints, width_of
+from tests.web.browser import Complaints, close, width_of
 from tests.web.conftest import Site
 from tests.web.forms import beside
 from tests.web.samples import SCRIPT
@@ -132,7 +132,7 @@ def test_without_a_script_it_can_still_be_used(chromium: Browser, site: Site) ->
     expect(page.get_by_role("button", name="Delete…")).to_be_hidden()
     page.get_by_role("link", name="Use in a new job").click()
     expect(page.locator("#dataset")).to_have_value("mine")
-    page.context.close()
+    close(page.context)
 
 
 def test_past_the_end_there_are_no_rows(site: Site) -> None:

@@ -10,7 +10,7 @@ from app.settings import Settings
 from jobs.catalog import Catalog, Upload
 from jobs.datasets import Reading
 from tests.image_files import SIZES, in_splits, picture, zipped
-from tests.web.browser import Complaints, width_of
+from tests.web.browser import Complaints, close, width_of
 from tests.web.conftest import serving
 
 pytestmark = pytest.mark.browser
@@ -66,7 +66,7 @@ def test_images_stand_by_label(
     page.get_by_role("link", name=f"test ({2 * SIZES['test']})").click()
     expect(page.locator("#rows h3")).to_have_text(["blue 3 of 3", "red 3 of 3"])
     expect(page.locator("#rows img")).to_have_count(2 * SIZES["test"])
-    page.context.close()
+    close(page.context)
 
 
 def test_images_have_their_place_and_their_pixels(
@@ -85,7 +85,7 @@ def test_images_have_their_place_and_their_pixels(
     assert width_of(page) <= 390
     images.last.click()
     assert page.url.startswith(f"{url}/api/datasets/pets/images/sha256")
-    page.context.close()
+    close(page.context)
 
 
 def test_labels_and_captions_are_inert(chromium: Browser, url: str, complaints: Complaints) -> None:
@@ -95,11 +95,11 @@ def test_labels_and_captions_are_inert(chromium: Browser, url: str, complaints: 
     expect(page.locator("#rows img")).to_have_count(4)
     assert page.locator("#rows b").count() == 0
     assert width_of(page) <= 390
-    page.context.close()
+    close(page.context)
 
 
 def test_rows_of_texts_stay_a_table(chromium: Browser, url: str, complaints: Complaints) -> None:
     page = opened(chromium, f"{url}/datasets/tickets", complaints)
     expect(page.locator("#table tbody tr")).to_have_count(50)
     expect(page.locator("#rows img")).to_have_count(0)
-    page.context.close()
+    close(page.context)

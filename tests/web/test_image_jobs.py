@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.image_files import picture
 from tests.servers import Service
-from tests.web.browser import Complaints, width_of
+from tests.web.browser import Complaints, close, width_of
 from tests.web.forms import choose, open_form
 
 pytestmark = pytest.mark.browser
@@ -44,7 +44,7 @@ def page(chromium: Browser, real: Service, complaints: Complaints) -> Iterator[P
     page.set_default_timeout(SOON)
     complaints.listen(page, real.url)
     yield page
-    page.context.close()
+    close(page.context)
 
 
 def test_the_form_says_which_endpoints_fit_the_data(page: Page, real: Service) -> None:
@@ -88,7 +88,7 @@ def test_a_prompt_is_tuned_for_images(
     bare.goto(f"{page.url}/report", wait_until="networkidle")
     see_the_images(bare, len(report["changed"]) + kept)
     assert width_of(bare) <= 390
-    bare.context.close()
+    close(bare.context)
 
 
 def see_the_images(page: Page, n: int) -> None:

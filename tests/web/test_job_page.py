@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import eventually
-from tests.web.browser import Complaints, width_of
+from tests.web.browser import Complaints, close, width_of
 from tests.web.conftest import Site
 from tests.web.steps import DROPPED, HIDE, fact, running, visit, visit_live
 
@@ -255,5 +255,5 @@ def test_a_small_screen_and_no_script(chromium: Browser, site: Site, outcome: st
             page.goto(f"{site.url}/jobs/{job_id}{path}", wait_until="domcontentloaded")
             expect(page.locator("#figure-loss")).to_be_visible()
             assert width_of(page) <= 390
-        page.context.close()
+        close(page.context)
     assert [asked for asked in site.wire.asked if "loss?format=svg" in asked]

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.web.browser import close
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.browser
@@ -31,7 +32,7 @@ def long_job(whole_site: Site) -> str:
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1400, "height": 900})
     yield context.new_page()
-    context.close()
+    close(context)
 
 
 def test_the_page_and_its_curves_are_small(whole_site: Site, long_job: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from tests.web.browser import Complaints, width_of
+from tests.web.browser import Complaints, close, width_of
 from tests.web.conftest import Site
 from tests.web.forms import TICKETS, beside, choose, open_form, start, tab_to, told
 
@@ -231,7 +231,7 @@ def unscripted(chromium: Browser) -> Iterator[Page]:
     """A page with JavaScript off."""
     page = chromium.new_page(java_script_enabled=False, viewport={"width": 390, "height": 844})
     yield page
-    page.context.close()
+    close(page.context)
 
 
 def test_without_a_script_it_can_be_read_chosen_and_sent_by_curl(

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.browser import Complaints, width_of
+from tests.web.browser import Complaints, close, width_of
 from tests.web.conftest import Site
 from tests.web.samples import SCRIPT
 from web.calling import NO_EXAMPLE, content_of
@@ -132,7 +132,7 @@ def test_versions_are_compared_without_a_script(chromium: Browser, site: Site) -
     expect(page.get_by_label("From version", exact=True)).to_have_value("3")
     expect(page.locator(".diff ins").last).to_be_visible()
     expect(page.get_by_role("button", name="Make version 1 the current one…")).to_be_hidden()
-    page.context.close()
+    close(page.context)
 
 
 @pytest.mark.parametrize(

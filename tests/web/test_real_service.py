@@ -10,7 +10,7 @@ from tests.model_servers import llama_server
 from tests.servers import Service
 from tests.test_generation_jobs import verdicts_csv
 from tests.tiny_llama import tiny_llama
-from tests.web.browser import Complaints
+from tests.web.browser import Complaints, close
 from tests.web.forms import beside, choose, open_form, tab_to
 from tests.web.steps import fact
 
@@ -29,7 +29,7 @@ def page(chromium: Browser, real: Service, complaints: Complaints) -> Iterator[P
     page.set_default_timeout(SOON)
     complaints.listen(page, real.url)
     yield page
-    page.context.close()
+    close(page.context)
     assert complaints.unexpected() == []
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.servers import Service
-from tests.web.browser import Complaints, width_of
+from tests.web.browser import Complaints, close, width_of
 from web.reference import Operation, sections
 
 SCHEMAS = {
@@ -116,5 +116,5 @@ def test_an_operation_opens_by_keyboard(chromium: Browser, real: Service, width:
     expect(submit.locator("table")).to_contain_text("id of a dataset")
     expect(submit.locator("pre")).to_be_visible()
     assert width_of(page) <= width
-    page.context.close()
+    close(page.context)
     assert complaints.unexpected() == []

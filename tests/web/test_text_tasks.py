@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.web.browser import Complaints, width_of
+from tests.web.browser import Complaints, close, width_of
 from tests.web.conftest import Site
 from tests.web.forms import beside, choose, open_form, start
 from tests.web.steps import visit
@@ -149,7 +149,7 @@ def unscripted(chromium: Browser) -> Iterator[Page]:
     """A small page with JavaScript off."""
     page = chromium.new_page(java_script_enabled=False, viewport={"width": 390, "height": 844})
     yield page
-    page.context.close()
+    close(page.context)
 
 
 @pytest.mark.usefixtures("minutes")

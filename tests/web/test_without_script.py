@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.web.browser import close
 from tests.web.conftest import Site
 from tests.web.looks import PAGES
 from tests.web.stage import Stage
@@ -22,7 +23,7 @@ LOADED = "images => images.filter(each => each.complete && each.naturalWidth > 0
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(java_script_enabled=False)
     yield context.new_page()
-    context.close()
+    close(context)
 
 
 def job(state: str) -> Facts:
