@@ -19,7 +19,7 @@ class Exchange:
     began: int = field(default_factory=time_ns)  # nanoseconds since the epoch
     ended: int = 0  # as `began`
     said: Mapping[str, Any] = field(default_factory=dict)  # the answer's JSON; empty: there is none
-    usage: Usage | None = None  # what it was billed
+    usage: Usage | None = None  # what it counts as billed
     error: str = "unanswered"  # else "malformed" or a status, "429"; empty: it was answered well
 
 

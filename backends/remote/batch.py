@@ -7,10 +7,10 @@ from typing import Any
 
 import stamina
 
-from backends.base import Account, BackendUnavailable, Usage
+from backends.base import Account, BackendError, BackendUnavailable, Usage
 from backends.remote.gate import Gate
 from backends.remote.money import Prices
-from backends.remote.replica import Busy, Failure, Replica
+from backends.remote.replica import Busy, Failure, Lost, Replica
 from backends.remote.request import Malformed, Request, billed, decode
 from backends.watching import Exchange, Heard
 
@@ -123,7 +123,7 @@ class Batch:
         await self._reserve(most)
         worker = asyncio.current_task()
         self._sending.add(worker)
-        spent, kept = _NOTHING, None
+        spent, kept = most, None  # until the server says otherwise: it may bill what it hears
         told = Exchange(replica.address, self._model, request.route, request.body)
         try:
             body = {"model": self._model, **request.body}
@@ -131,7 +131,7 @@ class Batch:
             answer = await replica.ask("POST", request.route, body, tokens)
             told.error = str(answer.status)
             replica.check(answer)
-            spent, told.error = most, "malformed"  # it was billed, whatever it says
+            told.error = "malformed"
             told.said = said = decode(answer.content)
             spent = billed(said, most, self._prices)
             result = request.read(said)
@@ -139,8 +139,11 @@ class Batch:
             return result
         except Malformed as wrong:
             raise Failure(f"{replica.address} gave no proper answer: {wrong}") from None
-        except Busy:
-            told.error = "429"
+        except (Busy, Failure, BackendError) as error:
+            if not isinstance(error, Lost):
+                spent = _NOTHING
+            if isinstance(error, Busy):
+                told.error = "429"
             raise
         finally:
             self._sending.discard(worker)

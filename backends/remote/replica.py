@@ -23,6 +23,10 @@ class Failure(Exception):
     """No answer, for a reason that may be gone soon: asked again, a few times."""
 
 
+class Lost(Failure):
+    """What was sent got no answer: the server may have worked on it, and may bill it."""
+
+
 class Busy(Exception):
     """Too many requests: asked again when the server bears it, however often."""
 
@@ -107,17 +111,18 @@ class Replica:
 
         Raises:
             Busy: it was 429.
-            Failure: there was no answer.
+            Failure: nothing could be sent.
+            Lost: there was no answer.
             BackendRefused: its address may not be asked.
         """
         began = self._clock()
         outcome = await self._ask(method, path, body)
         if isinstance(outcome, BackendError):
             raise outcome
-        if isinstance(outcome, str):
+        if isinstance(outcome, Failure):
             self.limiter.refused(began)
-            self.breaker.failed(began, outcome)
-            raise Failure(f"{self.address}: {outcome}")
+            self.breaker.failed(began, str(outcome))
+            raise type(outcome)(f"{self.address}: {outcome}")
         self._learn(began, outcome, tokens)
         if outcome.status == _TOO_MANY:
             raise Busy
@@ -142,8 +147,8 @@ class Replica:
 
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None
-    ) -> Answer | BackendError | str:
-        """An answer, or what went wrong, in words.
+    ) -> Answer | BackendError | Failure:
+        """An answer, or what went wrong.
 
         Nothing is raised here, since the client's errors hold the request, with the key, and an
         error that is raised while another is handled keeps that one for good.
@@ -155,12 +160,16 @@ class Replica:
         except APIStatusError as error:
             response = error.response
         except APIConnectionError as error:
-            return self.scrub(str(error.__cause__ or error))
+            return self._failure(type(error.__cause__), error.__cause__ or error)
         except Broken as error:
-            return self.scrub(str(error))
+            return self._failure(error.kind, error)
         except BackendError as error:
             return error
         return Answer(response.status_code, response.headers, response.content)
+
+    def _failure(self, kind: type, error: BaseException) -> Failure:
+        unsent = issubclass(kind, http.ConnectError | http.ConnectTimeout)
+        return (Failure if unsent else Lost)(self.scrub(str(error)))
 
     async def _first(self, method: str, path: str, body: Mapping[str, Any] | None) -> http.Response:
         url = self._root + path if path.startswith("/") else "/" + path

@@ -37,7 +37,10 @@ _HEADERS = {b"accept", b"authorization", b"content-length", b"content-type", b"h
 
 
 class Broken(Exception):
-    """A request that got no whole answer; `kind` is httpx's exception for it."""
+    """A request that got no whole answer; `kind` is httpx's exception for it.
+
+    ConnectError and ConnectTimeout say that nothing of it was sent.
+    """
 
     def __init__(self, kind: type[http.TransportError], what: str) -> None:
         super().__init__(what)
@@ -105,8 +108,8 @@ class CheckedTransport(http.AsyncBaseTransport):
                 connecting = False
                 return await self._exchange(line, told)
         except TimeoutError:
-            what = f"no answer within {self._timeout:g} seconds"
-            raise Broken(http.ReadTimeout, what) from None
+            what = f"no {'connection' if connecting else 'answer'} within {self._timeout:g} seconds"
+            raise Broken(http.ConnectTimeout if connecting else http.ReadTimeout, what) from None
         except h11.RemoteProtocolError as error:
             raise Broken(http.RemoteProtocolError, f"broken answer: {error}") from None
         except OSError as error:

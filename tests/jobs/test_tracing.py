@@ -195,7 +195,7 @@ def test_every_attempt_is_told(fault, error, tracing, collector, catalog, databa
     failed = [span for span in requests if span.failed]
     assert {span.told["error.type"] for span in failed} == {error}
     assert 0 < len(failed) < len(requests) / 3
-    billed = error == "malformed"
+    billed = error in ("malformed", "unanswered")  # it may be: the server has heard it
     assert all((span.told["gen_ai.usage.input_tokens"] > 0) is billed for span in failed)
 
 

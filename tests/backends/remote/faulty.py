@@ -70,16 +70,32 @@ class Plan:
 
 @dataclass
 class Counters:
-    """What was served. `tokens_in` and `tokens_out` are what a provider would bill."""
+    """What was served. `tokens_in` and `tokens_out` are what a provider would bill.
+
+    This one bills nothing that it leaves unanswered, but who has asked cannot know that.
+    """
 
     received: int = 0
     billed: int = 0  # answers with status 200
     tokens_in: int = 0
     tokens_out: int = 0
+    unanswered: int = 0
+    unanswered_in: int = 0  # tokens
+    unanswered_out: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     headers: dict[str, str] = field(default_factory=dict)  # of the last request
+
+    def bill(self, usage: dict[str, int]) -> None:
+        self.billed += 1
+        self.tokens_in += usage["prompt_tokens"]
+        self.tokens_out += usage["completion_tokens"]
+
+    def leave(self, usage: dict[str, int]) -> None:
+        self.unanswered += 1
+        self.unanswered_in += usage["prompt_tokens"]
+        self.unanswered_out += usage["completion_tokens"]
 
 
 class Connections(H11Protocol):
@@ -157,6 +173,8 @@ class Faulty:
     ) -> Response:
         if fault in _STATUS:
             return _refusal(fault, request)
+        if fault in ("stall", "reset", "cut"):
+            counters.leave(answer["usage"])
         if fault == "stall":
             while not await request.is_disconnected():
                 await asyncio.sleep(0.005)
@@ -167,9 +185,7 @@ class Faulty:
         await asyncio.sleep(3 * self.latency + 0.05 if fault == "slow" else self.latency)
         if fault == "cut":
             return Response(b"{", headers={"content-length": "500"})
-        counters.billed += 1
-        counters.tokens_in += answer["usage"]["prompt_tokens"]
-        counters.tokens_out += answer["usage"]["completion_tokens"]
+        counters.bill(answer["usage"])
         return _spoilt(fault, answer)
 
 

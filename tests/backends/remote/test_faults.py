@@ -22,10 +22,12 @@ NUMBERS = range(24)
 
 
 def billed(server) -> Usage:
-    """What the server says it has billed, in the account's words."""
+    """What the server may have billed, in the account's words: it answered, or broke off."""
     told = server.counters
-    cost = PRICES.cost(told.tokens_in, told.tokens_out)
-    return Usage(told.billed, told.tokens_in, told.tokens_out, cost)
+    tokens_in = told.tokens_in + told.unanswered_in
+    tokens_out = told.tokens_out + told.unanswered_out
+    cost = PRICES.cost(tokens_in, tokens_out)
+    return Usage(told.billed + told.unanswered, tokens_in, tokens_out, cost)
 
 
 @pytest.fixture
@@ -47,7 +49,6 @@ def test_a_fault_changes_neither_answers_nor_bill(server, asked, fault, make, mo
     # half of the requests fail, on a slow machine five in a row: the breaker has its own tests
     monkeypatch.setattr(breaker, "FAILURES", 1_000)
     server.set(Plan([fault], every=2))
-    # one that is answered after its timeout is billed all the same, and nobody here can know
     answers, wallet = asked(server, NUMBERS, make, timeout=1.5 if fault == "stall" else 30.0)
     assert answers == [right(n) for n in NUMBERS]
     assert server.counters.faults[fault] >= 4
@@ -102,8 +103,22 @@ def test_a_fault_that_stays_is_told(server, asked, fault, says):
 def test_nobody_there(connect):
     with faulty.running() as server:
         pass
+    pool = connect(server.url, attempts=2)
+    pool.account = wallet = Wallet()
     with pytest.raises(BackendUnavailable, match=r"(?i)connect.* after 2 attempts"):
-        connect(server.url, attempts=2).send([question(1)])
+        pool.send([question(1)])
+    assert (wallet.settled, wallet.spent) == (2, Usage())
+
+
+def test_an_answer_after_the_timeout_is_paid_for(connect):
+    """The server has worked and billed, though nobody heard what it said."""
+    with faulty.running(latency=0.5) as server:
+        pool = connect(server.url, timeout=0.1, attempts=1, prices=PRICES)
+        pool.account = wallet = Wallet()
+        with pytest.raises(BackendUnavailable, match="no answer within"):
+            pool.send([question(1)])
+        eventually(lambda: server.counters.billed == 1)
+        assert wallet.spent == billed(server)
 
 
 def test_too_many_requests_never_fail_a_job(server, asked):
