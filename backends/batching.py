@@ -6,9 +6,9 @@ matrix; attention, the only part where tokens meet, is done for each run of equa
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,46 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from backends import sharing
+from backends import branching, sharing
+from backends.parts import Parts
+from backends.planning import TOKEN_BUDGET, plan_shared
 from backends.sharing import Lineage
 from backends.steps import Prompted, Run, Step, stepper, steps
 from backends.subnetworks import LastMaps
 
-# Tokens of one forward: smaller ones leave the cores waiting for Python, the activations of
-# larger ones fall out of the caches. Found by benchmark, 256 ... 8192.
-TOKEN_BUDGET = 1024
-
-
-def plan(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
-    """Indices of the sequences, shortest first, in batches of at most `token_budget` tokens.
-
-    A sequence longer than the budget is a batch of its own.
-    """
-    batches: list[list[int]] = []
-    room = 0
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if lengths[row] > room:
-            batches.append([])
-            room = token_budget
-        batches[-1].append(row)
-        room -= lengths[row]
-    return batches
-
-
-def plan_shared(
-    lengths: Sequence[int], lines: Sequence[Lineage], token_budget: int
-) -> list[list[int]]:
-    """As `plan`, but sequences that the first layer reads as one stay together.
-
-    Up to twice the budget: what they share is read once a batch.
-    """
-    order = sorted(range(len(lines)), key=lambda row: (lengths[row], lines[row]))
-    units: list[list[int]] = []
-    for (length, _), same in groupby(order, key=lambda row: (lengths[row], lines[row][:2])):
-        rows, most = list(same), max(1, 2 * token_budget // length)
-        units += [rows[start : start + most] for start in range(0, len(rows), most)]
-    batches = plan([len(unit) * lengths[unit[0]] for unit in units], token_budget)
-    return [[row for unit in batch for row in units[unit]] for batch in batches]
+Batch: TypeAlias = Sequence[tuple[Prompted, Lineage]]
 
 
 class PackedEncoder:
@@ -88,9 +56,12 @@ class PackedEncoder:
             raise ValueError(f"{type(model).__name__} is read by a PackedEncoder already")
         for number, layer in enumerate(self._layers):
             layer.register_forward_pre_hook(stepper(number), with_kwargs=True)
+        branching.hook(self._layers)
         self.maps = LastMaps(self._layers)
+        self._parts, self._has_parts = Parts(model), False
         self._pool = ThreadPoolExecutor(threads, "encoder", torch.set_num_threads, (1,))
         self._prove_packing()
+        self._has_parts = self.n_layers > 1 and self._prove_parts()
 
     def pooled(
         self, sequences: Sequence[Prompted], token_budget: int = TOKEN_BUDGET
@@ -99,16 +70,17 @@ class PackedEncoder:
 
         Sequences with the same text and sub-network, and prompts whose lower rows are the same to
         the bit, are read once by the layers below the first row that is not, if they come into
-        one batch.
+        one group of batches.
         """
         softs = [sequence.soft for sequence in sequences]
         texts = [(sequence.ids.tobytes(), sequence.subnetwork) for sequence in sequences]
         lines = sharing.lineages(texts, softs)
-        rows = plan_shared([len(sequence) for sequence in sequences], lines, token_budget)
-        parts = [[(sequences[row], lines[row]) for row in some] for some in rows]
+        groups = plan_shared([len(sequence) for sequence in sequences], lines, token_budget)
+        parts = [[[(sequences[row], lines[row]) for row in some] for some in g] for g in groups]
         result = np.empty((len(sequences), self.hidden), np.float32)
-        for some, means in zip(rows, self._pool.map(self._means, parts), strict=True):
-            result[some] = means
+        read = partial(self._read, products={})
+        for group, means in zip(groups, self._pool.map(read, parts), strict=True):
+            result[[row for some in group for row in some]] = means
         return result
 
     @torch.inference_mode()
@@ -127,11 +99,52 @@ class PackedEncoder:
         return sum(n * (per_token + per_pair * n) for n in lengths)
 
     @torch.inference_mode()
-    def _means(self, batch: Sequence[tuple[Prompted, Lineage]]) -> NDArray[np.float32]:
+    def _read(self, group: Sequence[Batch], products: branching.Products) -> NDArray[np.float32]:
+        """The means of all sequences of some batches, in order."""
+        with branching.kept_in(products):
+            layer = self._cut(group)
+            if layer == 0:
+                return np.concatenate([self._whole(batch) for batch in group])
+            return self._in_parts(group, layer)
+
+    def _cut(self, group: Sequence[Batch]) -> int:
+        """The layer below which the batches of a group are read together; 0: they are not."""
+        if len(group) == 1 or not self._has_parts:
+            return 0
+        if any(one.subnetwork for batch in group for one, _ in batch):
+            return 0  # what thins a sub-network counts the layers of one forward
+        return sharing.first_branch([line for batch in group for _, line in batch])
+
+    def _whole(self, batch: Batch) -> NDArray[np.float32]:
         taken = steps(batch, self.hidden)
+        return self._means(batch, taken, self._forward(taken))
+
+    def _in_parts(self, group: Sequence[Batch], layer: int) -> NDArray[np.float32]:
+        together = [one for batch in group for one in batch]
+        owners = sharing.owners([line for _, line in together], layer - 1)
+        mine = np.unique(owners)
+        taken = steps([together[row] for row in mine], self.hidden)
+        hidden = self._forward(taken, model=self._parts.below(layer))
+        lengths = [len(together[row][0]) for row in mine]
+        read = dict(zip(mine, torch.split(hidden, lengths), strict=True))
+        found, start = [], 0
+        for batch in group:
+            of_batch = dict.fromkeys(owners[start : start + len(batch)])  # in its own order
+            trunk = torch.cat([read[row] for row in of_batch])
+            taken = steps(batch, self.hidden)
+            found.append(self._means(batch, taken, self._above(layer, trunk, taken)))
+            start += len(batch)
+        return np.concatenate(found)
+
+    def _above(self, layer: int, hidden: Tensor, taken: Sequence[Step]) -> Tensor:
+        """The last hidden states, from what the layer below that one gave."""
+        above = self._parts.above(layer)
+        found: Tensor = above(hidden[None], steps=taken, seen=None).last_hidden_state[0]
+        return found
+
+    def _means(self, batch: Batch, taken: Sequence[Step], hidden: Tensor) -> NDArray[np.float32]:
         runs = taken[-1].runs
-        hidden: Any = self._forward(taken)
-        parts = hidden.split([n * length for n, length in runs])
+        parts = torch.split(hidden, [n * length for n, length in runs])
         means = [
             part.view(*run, self.hidden).mean(dim=1, dtype=torch.float32)
             for part, run in zip(parts, runs, strict=True)
@@ -140,13 +153,15 @@ class PackedEncoder:
         owners = sharing.owners([line for _, line in batch], len(taken) - 1)
         return found[np.unique(owners, return_inverse=True)[1]]
 
-    def _forward(self, taken: Sequence[Step], seen: list[Tensor] | None = None) -> Tensor:
+    def _forward(
+        self, taken: Sequence[Step], seen: list[Tensor] | None = None, model: Any = None
+    ) -> Tensor:
         """The last hidden states, (n_tokens, hidden); `seen` is filled with what layers read."""
         first = taken[0]
         places = torch.cat([torch.arange(length).repeat(n) for n, length in first.runs])
         networks = [sequence.subnetwork for sequence in first.sequences]
         with self.maps.read_by(networks, [len(sequence) for sequence in first.sequences]):
-            hidden: Tensor = self._model(
+            hidden: Tensor = (model or self._model)(
                 inputs_embeds=self._inputs(first)[None],
                 position_ids=places[None] + self._first,
                 steps=taken,
@@ -171,6 +186,14 @@ class PackedEncoder:
         apart = np.concatenate([self.pooled([one]), self.pooled([two])])
         if not np.allclose(together, apart, atol=0.01):
             raise ValueError(f"{type(self._model).__name__} does not use the attention it is given")
+
+    @torch.inference_mode()
+    def _prove_parts(self) -> bool:
+        """Whether the layers are all there is between the tables and the last hidden states."""
+        taken = steps([(Prompted(np.arange(3)), (0,))], self.hidden)
+        whole = self._forward(taken)
+        below = self._forward(taken, model=self._parts.below(1))
+        return torch.equal(self._above(1, below, taken), whole)
 
 
 def register_attention() -> str:

@@ -41,3 +41,12 @@ def owners(lines: Sequence[Lineage], layer: int) -> NDArray[np.int64]:
     first: dict[Lineage, int] = {}
     found = [first.setdefault(line[: layer + 2], place) for place, line in enumerate(lines)]
     return np.array(found, np.int64)
+
+
+def first_branch(lines: Sequence[Lineage]) -> int:
+    """The first layer that reads more of these than the one below it; 0: none but the first."""
+    below = len({line[:2] for line in lines})
+    for layer in range(1, max(map(len, lines)) - 1):
+        if len({line[: layer + 2] for line in lines}) > below:
+            return layer
+    return 0

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from backends import sharing, subnetworks
+from backends import branching, sharing, subnetworks
 from backends.base import Subnetwork
+from backends.branching import Branch
 from backends.sharing import Lineage
 
 Run = tuple[int, int]  # (n, length): n neighbors of equal length
@@ -41,6 +42,7 @@ class Step:
     runs: Sequence[Run]
     places: Tensor  # int64, shape (n,): where among their tokens the prompts are
     row: Tensor  # its prompts, end to end, shape (n, hidden)
+    numbers: Sequence[int]  # of the prompts, in order: equal for equal ones
     take: Tensor | None  # int64: which token of the layer below each of them is; None: the same
 
 
@@ -53,15 +55,16 @@ def steps(batch: Sequence[tuple[Prompted, Lineage]], hidden: int) -> list[Step]:
         mine = np.unique(sharing.owners(lines, layer))
         sequences = [batch[row][0] for row in mine]
         row = _row(sequences, layer, hidden)
+        numbers = [_number(*batch[one], layer=layer) for one in mine if batch[one][0].n_soft]
         if len(mine) == len(below):
-            found.append(replace(found[-1], row=row, take=None))
+            found.append(replace(found[-1], row=row, numbers=numbers, take=None))
             continue
         take = None
         if found:
             parents = np.searchsorted(below, sharing.owners(lines, layer - 1)[mine])
             take = _tokens(found[-1].sequences, parents)
         runs = [(len(list(same)), n) for n, same in groupby(sequences, key=len)]
-        found.append(Step(sequences, runs, _prompt_places(sequences), row, take))
+        found.append(Step(sequences, runs, _prompt_places(sequences), row, numbers, take))
         below = mine
     return found
 
@@ -74,6 +77,11 @@ def _row(sequences: Sequence[Prompted], layer: int, hidden: int) -> Tensor:
         if s.soft is not None
     ]
     return torch.from_numpy(np.concatenate([np.empty((0, hidden), np.float32), *rows]))
+
+
+def _number(sequence: Prompted, line: Lineage, *, layer: int) -> int:
+    """Of row `layer` of the soft prompt; below 0, and one for each length: zeros instead."""
+    return line[layer + 1] if layer + 1 < len(line) else -1 - sequence.n_soft
 
 
 def _tokens(sequences: Sequence[Prompted], chosen: NDArray[np.int64]) -> Tensor:
@@ -98,15 +106,25 @@ def stepper(number: int) -> Callable[..., Any]:
 
     def take(_: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Any]) -> Any:
         steps, seen = kwargs["steps"], kwargs["seen"]
-        step, hidden = steps[min(number, len(steps) - 1)], args[0]
+        step, hidden, branch = steps[min(number, len(steps) - 1)], args[0], None
         if 0 < number < len(steps):
+            row = step.row.to(hidden.dtype)
             if step.take is not None:
-                hidden = hidden[:, step.take]
+                trunk, hidden = hidden, hidden.index_select(1, step.take)
                 subnetworks.follow(step.take)
+                branch = _branch(step, trunk, hidden, row)
             # in place: nobody else reads this tensor
-            hidden[0].index_add_(0, step.places, step.row.to(hidden.dtype))
+            hidden[0].index_add_(0, step.places, row)
+        branching.at(branch)
         if seen is not None:
             seen.append(hidden[0])
         return (hidden, *args[1:]), {**kwargs, "runs": step.runs}
 
     return take
+
+
+def _branch(step: Step, trunk: Tensor, hidden: Tensor, row: Tensor) -> Branch:
+    assert step.take is not None
+    sizes = [sequence.n_soft for sequence in step.sequences if sequence.n_soft]
+    rows = torch.split(row, sizes) if sizes else ()
+    return Branch(trunk, hidden, step.take, step.places, rows, step.numbers)

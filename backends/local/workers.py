@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import torch
 
-from backends.batching import plan
 from backends.machine import cores, keep_heap
+from backends.planning import plan
 
 S = TypeVar("S", bound=Sized)
 T = TypeVar("T")

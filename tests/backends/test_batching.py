@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from backends.base import BackendRefused, Query
-from backends.batching import PackedEncoder, load, plan
+from backends.batching import PackedEncoder, load
 from backends.encoder import Encoder
+from backends.planning import plan
 
 
 def test_plan_keeps_every_row_once_and_the_budget():

@@ -1,13 +1,19 @@
 """Layers that are the same for several queries are computed once, and the answers show nothing."""
 
+import shutil
+from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pytest
+import torch
+from torch.nn.functional import linear
+from transformers import RobertaPreLayerNormConfig, RobertaPreLayerNormModel
 
-from backends import sharing
+from backends import branching, sharing
 from backends.base import BackendRefused, Query
-from backends.encoder import Encoder
+from backends.encoder import Encoder, unit
 from tests.backends.test_encoder import by_hand
 
 TEXTS = ["film", "a good film", "a very bad film !", "plain"]
@@ -79,8 +85,74 @@ def test_populations_of_every_depth_and_repeated_queries_share_a_call(tiny, rng)
     softs += [softs[0].copy(), softs[0][:1], softs[0][:2], softs[0][:, :2]]
     queries = [query for query in population(softs) for _ in range(2)]
     order = rng.permutation(len(queries))
-    found = tiny.features([queries[row] for row in order])
-    assert found == pytest.approx(one_by_one(tiny, queries)[order], abs=1e-5)
+    wanted = one_by_one(tiny, queries)[order]
+    assert tiny.features([queries[row] for row in order]) == pytest.approx(wanted, abs=1e-5)
+    in_groups = features(tiny, [queries[row] for row in order], token_budget=8)
+    assert in_groups == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_the_layers_below_see_several_texts_at_once(tiny, rng, layer):
+    """20 texts with 5 prompts each: a batch a text above, and below two of them together."""
+    texts = [" ".join(words) for words in product(["film", "good", "bad", "plot"], repeat=3)][:20]
+    queries = population(deep(rng, layer), texts)
+    forwards = Counter[int]()
+    handles = [
+        each.register_forward_pre_hook(lambda *_, number=number: forwards.update([number]))
+        for number, each in enumerate(tiny._model._layers)
+    ]
+    try:
+        found = features(tiny, queries, token_budget=40)
+    finally:
+        for handle in handles:
+            handle.remove()
+    assert found == pytest.approx(one_by_one(tiny, queries), abs=1e-5)
+    assert [forwards[number] for number in range(3)] == [10 if n < layer else 20 for n in range(3)]
+
+
+def features(backend, queries, token_budget):
+    return unit(backend._model.pooled(backend._sequences(queries), token_budget))
+
+
+def test_queries_keys_and_values_are_made_once_a_prompt(tiny, rng, monkeypatch):
+    made = Counter[tuple[int, ...]]()
+
+    def counting(row, weight):
+        made[tuple(row.shape)] += 1
+        return linear(row, weight)
+
+    monkeypatch.setattr(branching, "linear", counting)
+    queries = population(deep(rng, 1, 5))
+    found = tiny.features(queries)
+    assert made == {(4, 16): 3 * 5}
+    monkeypatch.setattr(branching, "_MOST_KEPT", 0)
+    assert tiny.features(queries).tobytes() == found.tobytes()
+    assert made[4, 16] > 3 * 5 * 2
+
+
+def test_a_model_whose_layers_are_not_all_there_is(tmp_path, tiny_folder, rng):
+    """One with a last normalization above its layers, and one before its queries."""
+    config = RobertaPreLayerNormConfig(
+        vocab_size=60,
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=80,
+        type_vocab_size=1,
+    )
+    torch.manual_seed(0)
+    shutil.copytree(tiny_folder, tmp_path, dirs_exist_ok=True)
+    model = RobertaPreLayerNormModel(config)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    model.save_pretrained(tmp_path)
+    backend = Encoder(str(tmp_path))
+    assert not backend._model._has_parts
+    texts = [" ".join(words) for words in product(["film", "good", "bad", "plot"], repeat=3)][:20]
+    queries = population(deep(rng, 1), texts)
+    wanted = one_by_one(backend, queries)
+    assert features(backend, queries, token_budget=32) == pytest.approx(wanted, abs=1e-5)
 
 
 def test_equal_bytes_are_the_same_prompt_and_equal_numbers_are_not(tiny, rng, rows_read):
