@@ -12,7 +12,7 @@ settings.load_profile("gradless")
 T = TypeVar("T")
 
 
-def eventually(predicate: Callable[[], T], seconds: float = 10.0) -> T:
+def eventually(predicate: Callable[[], T], seconds: float = 30.0) -> T:
     """What `predicate` says as soon as it is true; fails when the time is over."""
     deadline = time.monotonic() + seconds
     while not (answer := predicate()):

@@ -234,7 +234,7 @@ def test_a_collector_that_is_away_holds_nobody_up(monkeypatch, database, enqueue
     job = enqueue()
     begin = time.monotonic()
     run(database, tracing)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 10
     assert store.job(job.id).status == Status.SUCCEEDED
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from starlette.types import ASGIApp
 
 from app.main import create_app
@@ -18,6 +18,8 @@ from tests.web.looks import furnish
 from tests.web.stage import Stage
 from tests.web.wire import Wire
 
+PATIENCE = 15_000  # ms, on a machine that may be busy
+expect.set_options(timeout=PATIENCE)
 NO_PLOTLY = "window.Plotly = { react: async () => {} };"
 
 
@@ -116,8 +118,7 @@ def page(
     if "real_plotly" not in request.fixturenames:
         context.route("**/plotly.min.js*", lambda route: route.fulfill(body=NO_PLOTLY))
     page = context.new_page()
-    page.set_default_timeout(5000)
-
+    page.set_default_timeout(PATIENCE)
     complaints.listen(page, site.url)
     yield page
     close(context)

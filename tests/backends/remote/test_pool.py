@@ -222,7 +222,7 @@ def test_proxies_of_the_environment_are_not_asked(server, connect, monkeypatch):
 def test_the_key_is_sent_and_shown_nowhere(server, connect, caplog, capfd, fault):
     caplog.set_level(logging.DEBUG)
     server.set(faulty.Plan([fault], forever=True))
-    pool = connect(server.url, key=KEY, timeout=0.2, attempts=2, patience=0.2)
+    pool = connect(server.url, key=KEY, timeout=1.0, attempts=2, patience=0.2)
     pool.account = wallet = Wallet()
     with pytest.raises(BackendError) as raised:
         pool.send([question(1)])
