@@ -18,7 +18,7 @@ from torch.nn.functional import linear
 Products: TypeAlias = MutableMapping[tuple[nn.Module, int], Tensor]
 
 NAMES = ("query", "key", "value")  # how BERT and its like call them
-_MOST_KEPT = 4096  # products of one call: three for each prompt, some 100 kB each
+_MOST_KEPT = 1024  # products of one call: three for each prompt, some 100 kB each
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,8 @@ def _lengthen(module: nn.Linear, args: tuple[Tensor, ...], output: Tensor) -> Te
         for number, row in zip(branch.numbers, branch.rows, strict=True)
     ]
     found = output.index_select(1, branch.take)  # plain indexing takes three times as long
-    found[0].index_add_(0, branch.places, torch.cat(prompts))
+    if prompts:
+        found[0].index_add_(0, branch.places, torch.cat(prompts))
     return found
 
 

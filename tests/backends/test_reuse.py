@@ -130,6 +130,12 @@ def test_queries_keys_and_values_are_made_once_a_prompt(tiny, rng, monkeypatch):
     assert made[4, 16] > 3 * 5 * 2
 
 
+def test_prompts_without_tokens_may_differ_in_depth(tiny):
+    softs = [np.zeros((n_layers, 0, 16), np.float32) for n_layers in (1, 2, 3)]
+    found = tiny.features(population(softs))
+    assert found == pytest.approx(np.tile(tiny.features([*map(Query, TEXTS)]), (3, 1)), abs=1e-5)
+
+
 def test_a_model_whose_layers_are_not_all_there_is(tmp_path, tiny_folder, rng):
     """One with a last normalization above its layers, and one before its queries."""
     config = RobertaPreLayerNormConfig(
