@@ -87,8 +87,7 @@ def _lengthen(module: nn.Linear, args: tuple[Tensor, ...], output: Tensor) -> Te
         for number, row in zip(branch.numbers, branch.rows, strict=True)
     ]
     found = output.index_select(1, branch.take)  # plain indexing takes three times as long
-    if prompts:
-        found[0].index_add_(0, branch.places, torch.cat(prompts))
+    found[0].index_add_(0, branch.places, torch.cat(prompts))
     return found
 
 
