@@ -3,6 +3,8 @@
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from threading import Barrier
 
 import pytest
 
@@ -89,11 +91,14 @@ def test_priority_comes_before_fairness(database, submit):
 def test_the_limit_holds_among_runners_that_claim_at_the_same_time(database, submit):
     for project in ("one", "two"):
         submit(project, 20)
-    most = Counter()
+    most, claims = Counter(), count()
+    full = Barrier(4)  # two of each project, which is all that may run
 
     def work(name):
         queue, taken = JobQueue(database, 0, 2), 0
         while taken < 5 and (job := _claimed(queue, name)):
+            if next(claims) < full.parties:
+                full.wait(30)
             with database.reading() as session:
                 running = session.connection().exec_driver_sql(
                     "SELECT project, count(*) FROM jobs WHERE status = 'running' GROUP BY project"

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.conftest import eventually
 from tests.web.browser import close
 from tests.web.conftest import Site
 from web.views import compare
@@ -169,7 +170,9 @@ def test_jobs_are_picked_from_the_list_without_a_script(chromium: Browser, site:
     expect(page.get_by_role("heading", level=1)).to_have_text("Compare 2 jobs")
     assert sorted(re.findall(r"job_\w+", page.url)) == sorted((a, b))
     picture = page.get_by_role("img", name=re.compile("Accuracy on dev"))
-    assert picture.evaluate_all("all => all.some(({ naturalWidth }) => naturalWidth > 0)")
+    eventually(
+        lambda: picture.evaluate_all("all => all.some(({ naturalWidth }) => naturalWidth > 0)")
+    )
     close(context)
 
 
