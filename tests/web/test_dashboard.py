@@ -30,7 +30,7 @@ def test_390_pixels_are_enough(page: Page, site: Site) -> None:
 
 def test_the_way_around_is_whole_on_a_small_screen(page: Page, site: Site) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(site.url, wait_until="domcontentloaded")
+    page.goto(site.url)
     links = page.get_by_role("navigation", name="Main").get_by_role("link")
     boxes = [link.bounding_box() for link in links.all()]
     rows = sorted({round(box["y"]) for box in boxes if box})
@@ -54,7 +54,7 @@ def test_every_page_says_where_one_is(site: Site) -> None:
 def test_dark_by_the_system_and_by_the_button(page: Page, site: Site) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     page.emulate_media(color_scheme="dark")
-    page.goto(site.url, wait_until="domcontentloaded")
+    page.goto(site.url)
     assert page.evaluate(background) == "rgb(16, 20, 29)"
     page.get_by_role("button", name="Change between light and dark").click()
     assert page.evaluate(background) == "rgb(246, 247, 250)"

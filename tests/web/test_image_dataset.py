@@ -84,7 +84,7 @@ def test_images_have_their_place_and_their_pixels(
     assert {(one["lazy"], one["grown"]) for one in told} == {("lazy", "pixelated")}
     assert width_of(page) <= 390
     images.last.click()
-    assert page.url.startswith(f"{url}/api/datasets/pets/images/sha256")
+    page.wait_for_url(f"{url}/api/datasets/pets/images/sha256*")
     close(page.context)
 
 
