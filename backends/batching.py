@@ -58,7 +58,7 @@ class PackedEncoder:
             layer.register_forward_pre_hook(stepper(number), with_kwargs=True)
         branching.hook(self._layers)
         self.maps = LastMaps(self._layers)
-        self._parts, self._has_parts = Parts(model), False
+        self._parts = Parts(model)
         self._pool = ThreadPoolExecutor(threads, "encoder", torch.set_num_threads, (1,))
         self._prove_packing()
         self._has_parts = self.n_layers > 1 and self._prove_parts()
@@ -120,6 +120,7 @@ class PackedEncoder:
         return self._means(batch, taken, self._forward(taken))
 
     def _in_parts(self, group: Sequence[Batch], layer: int) -> NDArray[np.float32]:
+        """As `_whole` of each batch; the layers below that one read what all share at once."""
         together = [one for batch in group for one in batch]
         owners = sharing.owners([line for _, line in together], layer - 1)
         mine = np.unique(owners)

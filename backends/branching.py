@@ -7,7 +7,7 @@ a prompt. So each text and each prompt is multiplied once, and not each pair of 
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
@@ -17,7 +17,7 @@ from torch.nn.functional import linear
 # one prompt's row multiplied by one map, by the map and the row's number
 Products: TypeAlias = MutableMapping[tuple[nn.Module, int], Tensor]
 
-NAMES = ("query", "key", "value")  # how BERT and its like call them
+_NAMES = ("query", "key", "value")  # how BERT and its like call them
 _MOST_KEPT = 1024  # products of one call: three for each prompt, some 100 kB each
 
 
@@ -38,7 +38,7 @@ class _Reading:
     """One forward under way."""
 
     products: Products
-    branch: Branch | None = field(default=None)  # of the layer that reads just now
+    branch: Branch | None = None  # of the layer that reads just now
 
 
 _READING: ContextVar[_Reading | None] = ContextVar("branching", default=None)
@@ -65,7 +65,7 @@ def hook(layers: Iterable[nn.Module]) -> None:
     """From here on, these layers' queries, keys and values take the short way at a branch."""
     for layer in layers:
         for name, module in layer.named_modules():
-            if name.endswith(NAMES) and isinstance(module, nn.Linear):
+            if name.endswith(_NAMES) and isinstance(module, nn.Linear):
                 module.register_forward_pre_hook(_shorten)
                 module.register_forward_hook(_lengthen)
 

@@ -139,11 +139,13 @@ class Batch:
             return result
         except Malformed as wrong:
             raise Failure(f"{replica.address} gave no proper answer: {wrong}") from None
-        except (Busy, Failure, BackendError) as error:
-            if not isinstance(error, Lost):
-                spent = _NOTHING
-            if isinstance(error, Busy):
-                told.error = "429"
+        except Lost:
+            raise
+        except Busy:
+            spent, told.error = _NOTHING, "429"
+            raise
+        except (Failure, BackendError):
+            spent = _NOTHING
             raise
         finally:
             self._sending.discard(worker)

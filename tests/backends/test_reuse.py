@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.functional import linear
-from transformers import RobertaPreLayerNormConfig, RobertaPreLayerNormModel
+from transformers import BertConfig, RobertaPreLayerNormConfig, RobertaPreLayerNormModel
 
 from backends import branching, sharing
 from backends.base import BackendRefused, Query
@@ -18,6 +18,11 @@ from tests.backends.test_encoder import by_hand
 
 TEXTS = ["film", "a good film", "a very bad film !", "plain"]
 N_TEXTS = len(TEXTS)
+MANY = [" ".join(words) for words in product(["film", "good", "bad", "plot"], repeat=3)][:20]
+SIZES = (
+    *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers"),
+    *("num_attention_heads", "max_position_embeddings", "type_vocab_size", "initializer_range"),
+)
 
 
 def deep(rng, layer, n=5, n_layers=3, shape=(4, 16)):
@@ -94,8 +99,7 @@ def test_populations_of_every_depth_and_repeated_queries_share_a_call(tiny, rng)
 @pytest.mark.parametrize("layer", [1, 2])
 def test_the_layers_below_see_several_texts_at_once(tiny, rng, layer):
     """20 texts with 5 prompts each: a batch a text above, and below two of them together."""
-    texts = [" ".join(words) for words in product(["film", "good", "bad", "plot"], repeat=3)][:20]
-    queries = population(deep(rng, layer), texts)
+    queries = population(deep(rng, layer), MANY)
     forwards = Counter[int]()
     handles = [
         each.register_forward_pre_hook(lambda *_, number=number: forwards.update([number]))
@@ -138,25 +142,15 @@ def test_prompts_without_tokens_may_differ_in_depth(tiny):
 
 def test_a_model_whose_layers_are_not_all_there_is(tmp_path, tiny_folder, rng):
     """One with a last normalization above its layers, and one before its queries."""
-    config = RobertaPreLayerNormConfig(
-        vocab_size=60,
-        hidden_size=16,
-        num_hidden_layers=3,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=80,
-        type_vocab_size=1,
-    )
-    torch.manual_seed(0)
+    small = BertConfig.from_pretrained(tiny_folder)
+    config = RobertaPreLayerNormConfig(**{name: getattr(small, name) for name in SIZES})
     shutil.copytree(tiny_folder, tmp_path, dirs_exist_ok=True)
-    model = RobertaPreLayerNormModel(config)
-    for weight in model.parameters():
-        torch.nn.init.normal_(weight, std=0.3)
-    model.save_pretrained(tmp_path)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        RobertaPreLayerNormModel(config).save_pretrained(tmp_path)
     backend = Encoder(str(tmp_path))
     assert not backend._model._has_parts
-    texts = [" ".join(words) for words in product(["film", "good", "bad", "plot"], repeat=3)][:20]
-    queries = population(deep(rng, 1), texts)
+    queries = population(deep(rng, 1), MANY)
     wanted = one_by_one(backend, queries)
     assert features(backend, queries, token_budget=32) == pytest.approx(wanted, abs=1e-5)
 
