@@ -75,7 +75,7 @@ class _Run:
         elif contender in self.comparison.methods:
             tuned = self._tuned(self.comparison.methods[contender])
         seconds = time.perf_counter() - start
-        incumbents = _some(tuned.incumbents)
+        incumbents = _some(tuned.incumbents) if self.comparison.curves else []
         before, after, *others = self._on_test(
             [TextPrompt(""), tuned.prompt, *(prompt for _, prompt in incumbents)]
         )

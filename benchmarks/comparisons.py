@@ -38,6 +38,7 @@ class Comparison:
     test_rows: int
     tells_manual: bool  # whether searches start from the manual prompt
     classifier: bool = False  # whether one on the features is measured beside them
+    curves: bool = False  # whether incumbents are judged on the test rows too, for docs/curves.py
     note: str = ""
 
     def benchmarks(self) -> list[Benchmark]:
@@ -65,6 +66,26 @@ def _fast(name: str, **settings: Any) -> dict[str, Any]:
 
 _OPS_LR = {"learning_rate": 0.6}
 _ON_PROMPT = {**_OPS_LR, "perturb": "prompt"}
+
+_WORDS = "this question asks about a"
+_PLAIN = {"name": "bbt", "preset": "paper", "intrinsic_dim": 100, "n_prompt_tokens": 5}
+
+# what the preset fast of today came from, one change at a time
+_IDEAS: Mapping[str, Mapping[str, Any]] = {
+    "bbt, d = 100": _PLAIN,
+    "bbt, d = 100, a third of the spread": {**_PLAIN, "alpha": 0.3},
+    "bbt, d = 100, three times the spread": {**_PLAIN, "alpha": 3.0},
+    "bbt, d = 100, from words": {**_PLAIN, "initial_text": _WORDS},
+    "bbt, fast (d = 32, tpa, diagonal)": _BBT,
+    "bbt, fast, from words": {**_BBT, "initial_text": _WORDS},
+    "zo, adam, from words": _fast("zo", initial_text=_WORDS),
+    "lr of five vectors, from words": _fast("lr", perturb="prompt", initial_text=_WORDS),
+    "lr in d = 200, from words": _fast("lr", initial_text=_WORDS),
+    "shift of one layer": _fast("shift", n_layers=1),
+    "shift of half of the layers": _fast("shift"),
+    "shift of all layers": _fast("shift", n_layers=5),
+    "shift, from zero vectors": _fast("shift", initial_text=""),
+}
 
 _VISION = {
     "spsa": _fast("spsa", learning_rate=0.3),
@@ -154,6 +175,16 @@ COMPARISONS = {
         tells_manual=False,
         note="What gradients reach on the same splits stands in yardstick.md.",
     ),
+    "ideas": Comparison(
+        ("encoder", "minilm"),
+        _IDEAS,
+        ("trec", "subj"),
+        (13, 21, 42),
+        20_000,
+        500,
+        tells_manual=False,
+        note="What each idea is worth, on the two sets where gradients gain most (yardstick.md).",
+    ),
     "vision": Comparison(
         ("clip", "digits-clip"),
         _VISION,
@@ -162,6 +193,7 @@ COMPARISONS = {
         20_000,
         400,
         tells_manual=False,
+        curves=True,
         note=_ABOUT_VISION + "Faded images are a shift that the model has never seen, and that "
         "words alone cannot mend.",
     ),
@@ -173,6 +205,7 @@ COMPARISONS = {
         4_000,
         400,
         tells_manual=False,
+        curves=True,
         note=_ABOUT_VISION + "The images are as the model knows them: only the words have to say "
         "which digit is meant.",
     ),

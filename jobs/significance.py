@@ -1,11 +1,10 @@
 """How far from chance: intervals of a mean, and tests of a difference. No model, no wording."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -16,14 +15,21 @@ CELLS = 4_000_000  # numbers drawn at a time: some tens of megabytes
 
 def wilson(correct: int, n: int) -> tuple[float, float]:
     """The 95 % Wilson score interval of an accuracy (Wilson 1927)."""
-    interval = binomtest(correct, n).proportion_ci(CONFIDENCE, method="wilson")
+    interval = _coins(correct, n).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
 
 
 def mcnemar(fixed: int, broken: int) -> float:
     """Exact two-sided McNemar p-value: is `fixed` against `broken` a fair coin? (McNemar 1947)."""
     discordant = fixed + broken
-    return float(binomtest(fixed, discordant).pvalue) if discordant else 1.0
+    return float(_coins(fixed, discordant).pvalue) if discordant else 1.0
+
+
+def _coins(heads: int, n: int) -> Any:
+    """The exact test of a fair coin; scipy.stats, half a second, is imported when first needed."""
+    from scipy.stats import binomtest
+
+    return binomtest(heads, n)
 
 
 def bootstrap_interval(values: Array) -> tuple[float, float]:

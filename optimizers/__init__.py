@@ -1,7 +1,4 @@
-"""Optimizers as pure ask and tell over numpy. Knows no model, no task, no database.
-
-`optimizers.cma` is left to be imported by name: pycma takes most of a second.
-"""
+"""Optimizers as pure ask and tell over numpy. Knows no model, no task, no database."""
 
 from optimizers.base import Losses, Optimizer, Trial
 from optimizers.replayed import Live, Replayed, ReplayedState

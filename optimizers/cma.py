@@ -16,13 +16,15 @@ Read in pycma 4.5.0, with what is done about each here:
 * Asked twice for one generation, TPA fails: its mirrored pair is prepared by `tell`.
 * A run that outlasts its own stop rules (flat losses do it, within some hundreds of generations
   in a few dimensions) ends in 0/0 or an assertion. It is restarted before.
-* Importing it warns where matplotlib is missing.
+* Importing it warns where matplotlib is missing, and takes most of a second (scipy.stats): it is
+  imported when first needed.
 """
 
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -30,11 +32,6 @@ from numpy.typing import NDArray
 
 from optimizers.base import Losses
 from optimizers.replayed import Replayed, Vector
-
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", message="Could not import matplotlib")
-    import cma
-    from cma.sigma_adaptation import CMAAdaptSigmaCSA, CMAAdaptSigmaTPA
 
 StepSize = Literal["csa", "tpa"]
 Covariance = Literal["full", "diagonal"]
@@ -51,7 +48,6 @@ _PLAIN: dict[str, Any] = {
     "CMA_mirrors": 0,
     "CSA_dampfac": 1,
     "CSA_squared": False,
-    "BoundaryHandler": cma.BoundTransform,
     "conditioncov_alleviate": [1e8, 1e12],
     "maxstd_boundrange": 1 / 3,
     "updatecovwait": None,  # as pycma has it: an eigendecomposition every 1 / (10 n (c1 + cmu))
@@ -75,6 +71,15 @@ _PLAIN: dict[str, Any] = {
     "verb_log": 0,
     "verb_plot": 0,
 }
+
+
+@cache
+def pycma() -> Any:
+    """The library, imported when first asked for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Could not import matplotlib")
+        import cma
+    return cma
 
 
 def cma_es(
@@ -120,8 +125,12 @@ def cma_es(
         randn = normals(seed)  # one for all restarts
 
         def start() -> Any:
-            own = {"randn": randn, "AdaptSigma": _rule(step_size, dim, population_size)}
-            return cma.CMAEvolutionStrategy(np.zeros(dim), sigma0, options | own)
+            own = {
+                "randn": randn,
+                "AdaptSigma": _rule(step_size, dim, population_size),
+                "BoundaryHandler": pycma().BoundTransform,
+            }
+            return pycma().CMAEvolutionStrategy(np.zeros(dim), sigma0, options | own)
 
         return LiveCMA(start)
 
@@ -139,7 +148,7 @@ class LiveCMA:
             self.strategy = start()
 
     def ask(self) -> list[Vector]:
-        paired = isinstance(self.strategy.adapt_sigma, CMAAdaptSigmaTPA)
+        paired = isinstance(self.strategy.adapt_sigma, pycma().sigma_adaptation.CMAAdaptSigmaTPA)
         with _quiet():
             if self._untold and paired:  # the mirrored pair stays: only `tell` makes a new one
                 rest = [self.strategy.ask(1)[0] for _ in self._untold[2:]]
@@ -195,9 +204,10 @@ def normals(seed: int) -> Callable[..., NDArray[np.float64]]:
 
 
 def _rule(step_size: StepSize, dim: int, population_size: int) -> Any:
+    rules = pycma().sigma_adaptation
     if step_size == "csa":
-        return CMAAdaptSigmaCSA(dimension=dim, popsize=population_size)
-    rule = CMAAdaptSigmaTPA(dimension=dim, popsize=population_size)
+        return rules.CMAAdaptSigmaCSA(dimension=dim, popsize=population_size)
+    rule = rules.CMAAdaptSigmaTPA(dimension=dim, popsize=population_size)
     rule.check_consistency = lambda strategy: None  # it draws from numpy's global generator
     return rule
 

@@ -226,3 +226,11 @@ def test_retention_is_applied_by_the_service(folder: Path) -> None:
         assert "retention: deleted {'answers': 1}" in service.log.read_text()
     finally:
         service.close()
+
+
+def test_the_service_starts_without_the_libraries_of_its_runners() -> None:
+    """They take seconds to import, and hundreds of megabytes."""
+    heavy = {"torch", "transformers", "cma", "scipy.stats", "nevergrad", "sklearn"}
+    code = f"import sys, app.main; print({heavy} & set(sys.modules))"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stdout == "set()\n", process.stdout + process.stderr

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from optimizers.cma import cma, cma_es, normals
+from optimizers.cma import cma_es, normals, pycma
 from optimizers.replayed import Replayed
 
 MODES = [(step, cov) for step in ("csa", "tpa") for cov in ("full", "diagonal")]
@@ -36,12 +36,12 @@ def test_draws_are_not_those_of_the_bare_seed():
 def test_agrees_with_plain_pycma(step, cov):
     """At 150 dimensions the full covariance is decomposed every second generation only."""
     rules = {
-        "csa": cma.sigma_adaptation.CMAAdaptSigmaCSA,
-        "tpa": cma.sigma_adaptation.CMAAdaptSigmaTPA,
+        "csa": pycma().sigma_adaptation.CMAAdaptSigmaCSA,
+        "tpa": pycma().sigma_adaptation.CMAAdaptSigmaTPA,
     }
     options = {"popsize": 12, "AdaptSigma": rules[step], "CMA_diagonal": cov == "diagonal"}
     drawn = {"randn": normals(3), "seed": np.nan, "verbose": -9}
-    oracle = cma.CMAEvolutionStrategy(np.zeros(150), 0.7, options | drawn)
+    oracle = pycma().CMAEvolutionStrategy(np.zeros(150), 0.7, options | drawn)
     optimizer = cma_es(150, sigma0=0.7, population_size=12, step_size=step, covariance=cov)
     state = optimizer.init(3)
     for _ in range(40):
