@@ -33,7 +33,8 @@ serve: $(READY) ## the service and its dashboard (ARGS="--port 8000 --data data"
 	@$(BIN)/python -m app $(ARGS)
 
 test: $(READY) browser lint ## everything: style, types, all tests, a real browser
-	@$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 3 --dist loadfile \
+		--no-loadscope-reorder $(ARGS)
 	@$(if $(ARGS),:,$(BIN)/python -m pytest -m alone tests/test_latency.py tests/web/test_many_generations.py)
 
 fuzz: $(READY) ## every boundary of every field of the API: some 20,000 requests, minutes

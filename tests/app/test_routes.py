@@ -181,7 +181,7 @@ LISTS = [
     "/api/endpoints",
     "/api/datasets",
     "/api/datasets/colors/rows",
-    "/api/jobs",
+    "/api/jobs?limit=100",  # with those of other files: more than a page
     "/api/jobs/{job}/generations",
     "/api/jobs/{job}/generations?points=3",
     "/api/jobs/{job}/incumbents",

@@ -13,6 +13,7 @@ from tests.backends.remote.faulty import Faulty, Plan
 
 FAULTS = ["429", "429-after", "500", "503", "reset", "cut", "truncated", "not_json", "empty", "nan"]
 GRIPS = {"name": "grips", "level": "word", "n_candidates": 3, "initial_text": "look at the color"}
+PATIENT, HASTY = 30.0, 1.0  # seconds that an answer may take
 PRICED = {"input_price": 0.15, "output_price": 0.6}
 
 
@@ -29,8 +30,10 @@ def run(server, catalog, database, queue, store, enqueue) -> Callable[..., JobRo
 
     When the server fails so often that it counts as down, the job is paused; the pause is skipped.
     """
-    options = {"base_url": server.url, "timeout": 1.0, **PRICED}
-    catalog.add_endpoint("toy", "openai", "toy", options)
+    options = {"base_url": server.url, **PRICED}
+    # patient: a refusal that came too late would be charged as a loss, and the server not know
+    catalog.add_endpoint("toy", "openai", "toy", {**options, "timeout": PATIENT})
+    catalog.add_endpoint("hasty", "openai", "toy", {**options, "timeout": HASTY})
 
     def run(plan: Plan = Plan(), **changes: Any) -> JobRow:  # noqa: B008
         server.set(plan)
@@ -61,7 +64,8 @@ def outcome(store, job: JobRow) -> dict[str, Any]:
 def test_faults_change_nothing_but_the_bill(plan, run, server, store):
     calm = run()
     assert (calm.status, calm.error) == (Status.SUCCEEDED, None)
-    stormy = run(Plan(plan, every=40 if plan == ["stall"] else 9))
+    stalls = plan == ["stall"]
+    stormy = run(Plan(plan, 40 if stalls else 9), endpoint="hasty" if stalls else "toy")
     assert sum(server.counters.faults[name] for name in plan) >= len(plan)
     assert outcome(store, stormy) == outcome(store, calm)
     spent, told = store.usage([stormy.id])[stormy.id], server.counters
