@@ -10,7 +10,7 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter
 from scipy.stats import t as student
@@ -33,6 +33,7 @@ from jobs.task import Split, Task
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
+_Rows: TypeAlias = list[dict[str, Any]]
 POINTS = 12  # of a curve, at most: to measure every incumbent may cost more than to find it
 
 
@@ -50,6 +51,7 @@ def main() -> None:
         done.append(run.row(contender))
         print(f"{benchmark.name} {seed} {contender}: {done[-1]['accuracy']:.1%}", flush=True)
         _write(options.name, done)
+    _write(options.name, done)  # a table whose form has changed is written anew
 
 
 class _Run:
@@ -118,7 +120,7 @@ def method(spec: Mapping[str, Any]) -> Method:
     return made
 
 
-def _write(name: str, rows: list[dict[str, Any]]) -> None:
+def _write(name: str, rows: _Rows) -> None:
     RESULTS.mkdir(exist_ok=True)
     command = f"python -m benchmarks.compare {name}"
     comparison = COMPARISONS[name]
@@ -127,33 +129,47 @@ def _write(name: str, rows: list[dict[str, Any]]) -> None:
     (RESULTS / f"{name}.md").write_text(f"`{command}`\n\n{_table(comparison, rows)}\n")
 
 
-def _table(comparison: Comparison, rows: list[dict[str, Any]]) -> str:
+def _table(comparison: Comparison, rows: _Rows) -> str:
     """One line a contender: test accuracy on each set, and its gain over no prompt."""
-    gain = "gain over no prompt (95 %)"
-    head = ["method", *comparison.sets, gain, "p < 0.05", "queries a run"]
+    gains = [f"gain over {name} (95 %)" for name in comparison.references]
+    head = ["method", *comparison.sets, *gains, "p < 0.05", "queries a run"]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
     for contender in comparison.contenders:
         mine = [row for row in rows if row["method"] == contender]
         if mine:
-            lines.append(" | ".join([contender, *_cells(mine, comparison)]))
+            lines.append(" | ".join([contender, *_cells(mine, rows, comparison)]))
     return "\n".join(f"| {line} |" for line in lines) + "\n\n" + _note(comparison)
 
 
-def _cells(mine: list[dict[str, Any]], comparison: Comparison) -> list[str]:
+def _cells(mine: _Rows, every: _Rows, comparison: Comparison) -> list[str]:
     cells = []
     for name in comparison.sets:
         some = [row["accuracy"] for row in mine if row["set"] == name]
         cells.append(_interval(some, "{:.1f}") if some else "")
-    gains = [row["accuracy"] - row["no_prompt_accuracy"] for row in mine]
-    better = sum(row["p_value"] < 0.05 and gain > 0 for row, gain in zip(mine, gains, strict=True))
-    worse = sum(row["p_value"] < 0.05 and gain < 0 for row, gain in zip(mine, gains, strict=True))
+    gains = [_interval(_gains(mine, every, name), "{:+.1f}") for name in comparison.references]
     queries = f"{round(statistics.mean(row['queries'] for row in mine)):,}"
-    verdicts = f"{better} better, {worse} worse of {len(mine)}"
-    return [*cells, _interval(gains, "{:+.1f}"), verdicts, queries]
+    return [*cells, *gains, _verdicts(mine), queries]
+
+
+def _gains(mine: _Rows, every: _Rows, reference: str) -> list[float]:
+    """On the same set and seed, where both have been run."""
+    theirs = {
+        (row["set"], row["seed"]): row["accuracy"] for row in every if row["method"] == reference
+    }
+    pairs = [(row["accuracy"], theirs.get((row["set"], row["seed"]))) for row in mine]
+    return [ours - other for ours, other in pairs if other is not None]
+
+
+def _verdicts(mine: _Rows) -> str:
+    sure = [row for row in mine if row["p_value"] < 0.05]
+    better = sum(row["accuracy"] > row["no_prompt_accuracy"] for row in sure)
+    return f"{better} better, {len(sure) - better} worse of {len(mine)}"
 
 
 def _interval(shares: list[float], form: str) -> str:
     """Mean in percent with Student's 95 % interval over the runs."""
+    if not shares:
+        return ""
     mean = form.format(100 * statistics.mean(shares))
     if len(shares) < 2:
         return mean

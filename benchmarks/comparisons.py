@@ -39,6 +39,7 @@ class Comparison:
     tells_manual: bool  # whether searches start from the manual prompt
     classifier: bool = False  # whether one on the features is measured beside them
     curves: bool = False  # whether incumbents are judged on the test rows too, for docs/curves.py
+    references: tuple[str, ...] = (NO_PROMPT,)  # that gains are over, run by run
     note: str = ""
 
     def benchmarks(self) -> list[Benchmark]:
@@ -147,6 +148,7 @@ COMPARISONS = {
         500,
         tells_manual=False,
         classifier=True,
+        references=(NO_PROMPT, "random search"),
         note="No search is told the manual prompt.",
     ),
     "steps": Comparison(
