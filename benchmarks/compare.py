@@ -145,8 +145,8 @@ def _cells(mine: _Rows, every: _Rows, comparison: Comparison) -> list[str]:
     cells = []
     for name in comparison.sets:
         some = [row["accuracy"] for row in mine if row["set"] == name]
-        cells.append(_interval(some, "{:.1f}") if some else "")
-    gains = [_interval(_gains(mine, every, name), "{:+.1f}") for name in comparison.references]
+        cells.append(interval(some, "{:.1f}") if some else "")
+    gains = [interval(_gains(mine, every, name), "{:+.1f}") for name in comparison.references]
     queries = f"{round(statistics.mean(row['queries'] for row in mine)):,}"
     return [*cells, *gains, _verdicts(mine), queries]
 
@@ -166,7 +166,7 @@ def _verdicts(mine: _Rows) -> str:
     return f"{better} better, {len(sure) - better} worse of {len(mine)}"
 
 
-def _interval(shares: list[float], form: str) -> str:
+def interval(shares: list[float], form: str) -> str:
     """Mean in percent with Student's 95 % interval over the runs."""
     if not shares:
         return ""

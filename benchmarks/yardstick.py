@@ -23,6 +23,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from backends.encoder import Encoder, _folder
 from benchmarks.accuracy import NO_PROMPT, classifier
+from benchmarks.compare import interval
 from benchmarks.tasks import BENCHMARKS, Benchmark
 from jobs.objective import Objective
 from jobs.prompts import SoftPrompt
@@ -146,6 +147,7 @@ def main() -> None:
                 rows.append(run(encoder, benchmark, options.data, seed, descent))
                 _write(rows, descent)
                 print(_line(rows[-1]), flush=True)
+    _write(rows, descent)
 
 
 def _options() -> argparse.Namespace:
@@ -165,7 +167,9 @@ def _write(rows: list[dict[str, Any]], descent: Descent) -> None:
     head = ("set", "seed", "no prompt", "gradients", "logistic regression", "seconds")
     lines = [" | ".join(head), "|".join(["---"] * len(head)), *map(_line, rows)]
     table = "\n".join(f"| {line} |" for line in lines)
-    (RESULTS / "yardstick.md").write_text(f"`{command}`\n\n{table}\n\n{_note(descent)}\n")
+    (RESULTS / "yardstick.md").write_text(
+        f"`{command}`\n\n{table}\n\n{_gains(rows)}\n\n{_note(descent)}\n"
+    )
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -174,6 +178,16 @@ def _line(row: dict[str, Any]) -> str:
         for name in ("no_prompt", "gradients", "logistic_regression")
     ]
     return " | ".join([row["set"], str(row["seed"]), *shares, f"{row['seconds']:.0f}"])
+
+
+def _gains(rows: list[dict[str, Any]]) -> str:
+    """Over no prompt, in points, with Student's interval over the runs."""
+    gains = {
+        name: [row[name]["accuracy"] - row["no_prompt"]["accuracy"] for row in rows]
+        for name in ("gradients", "logistic_regression")
+    }
+    told = [f"{name.replace('_', ' ')} {interval(some, '{:+.1f}')}" for name, some in gains.items()]
+    return f"Gain over no prompt in {len(rows)} runs (points, 95 %): {', '.join(told)}."
 
 
 def _note(descent: Descent) -> str:
