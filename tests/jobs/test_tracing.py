@@ -184,7 +184,7 @@ def test_every_attempt_is_told(fault, error, tracing, collector, catalog, databa
     """One that is asked again is two spans, and the first one failed."""
     with faulty.running() as server:
         try:
-            options = {"base_url": server.url, "timeout": 1.0}
+            options = {"base_url": server.url, "timeout": 15.0}  # which no fault here waits for
             catalog.add_endpoint("toy", "openai", "toy", options)
             server.set(Plan((fault,), every=7))
             job = enqueue(endpoint="toy", method=GRIPS, budget={"queries": 60}, cache="off")
