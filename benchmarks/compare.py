@@ -21,6 +21,7 @@ from benchmarks.accuracy import Tuned, classifier, p_value, tune
 from benchmarks.comparisons import (
     CLASSIFIER,
     COMPARISONS,
+    GRADIENTS,
     MANUAL,
     Benchmark,
     Comparison,
@@ -134,10 +135,11 @@ def _table(comparison: Comparison, rows: _Rows) -> str:
     gains = [f"gain over {name} (95 %)" for name in comparison.references]
     head = ["method", *comparison.sets, *gains, "p < 0.05", "queries a run"]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
+    every = [*rows, *(_of_gradients() if GRADIENTS in comparison.references else [])]
     for contender in comparison.contenders:
         mine = [row for row in rows if row["method"] == contender]
         if mine:
-            lines.append(" | ".join([contender, *_cells(mine, rows, comparison)]))
+            lines.append(" | ".join([contender, *_cells(mine, every, comparison)]))
     return "\n".join(f"| {line} |" for line in lines) + "\n\n" + _note(comparison)
 
 
@@ -149,6 +151,14 @@ def _cells(mine: _Rows, every: _Rows, comparison: Comparison) -> list[str]:
     gains = [interval(_gains(mine, every, name), "{:+.1f}") for name in comparison.references]
     queries = f"{round(statistics.mean(row['queries'] for row in mine)):,}"
     return [*cells, *gains, _verdicts(mine), queries]
+
+
+def _of_gradients() -> _Rows:
+    """What the yardstick has measured on the same sets and seeds."""
+    measured = json.loads((RESULTS / "yardstick.json").read_text())["rows"]
+    return [
+        {"method": GRADIENTS, "accuracy": row["gradients"]["accuracy"], **row} for row in measured
+    ]
 
 
 def _gains(mine: _Rows, every: _Rows, reference: str) -> list[float]:

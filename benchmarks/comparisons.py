@@ -11,6 +11,7 @@ from jobs.task import Split, Task
 
 NO_PROMPT, MANUAL = "no prompt", "manual prompt"
 PROMPTS = (NO_PROMPT, MANUAL)  # contenders that search nothing
+GRADIENTS = "gradients"  # of five soft tokens: `yardstick.py`, a reference that nothing here runs
 CLASSIFIER = "logistic regression"  # on the endpoint's features: what needs no prompt at all
 
 
@@ -175,7 +176,8 @@ COMPARISONS = {
         100_000,
         500,
         tells_manual=False,
-        note="What gradients reach on the same splits stands in yardstick.md.",
+        references=(NO_PROMPT, GRADIENTS),
+        note="Gradients are those of yardstick.md, on the same splits.",
     ),
     "ideas": Comparison(
         ("encoder", "minilm"),
