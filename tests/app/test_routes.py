@@ -1,5 +1,6 @@
 """Every route in its good case, over HTTP, against a service that tunes the real model."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -181,7 +182,6 @@ LISTS = [
     "/api/endpoints",
     "/api/datasets",
     "/api/datasets/colors/rows",
-    "/api/jobs?limit=100",  # with those of other files: more than a page
     "/api/jobs/{job}/generations",
     "/api/jobs/{job}/generations?points=3",
     "/api/jobs/{job}/incumbents",
@@ -200,6 +200,25 @@ def test_a_list_says_that_it_is_one(path: str, tuning: Service, finished: dict[s
     assert len({item["object"] for item in body["data"]}) == 1
 
 
+@pytest.fixture(scope="module")
+def three_jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of its own, without a runner: as many jobs as here, and no more."""
+    service = Service(tmp_path_factory.mktemp("three_jobs"), {"runners": "0"})
+    try:
+        service.start().upload()
+        for _ in range(3):
+            service.submit(spec())
+        yield service
+    finally:
+        service.close()
+
+
+def test_a_list_of_jobs_says_that_it_is_one(three_jobs: Service) -> None:
+    body = three_jobs.get("/api/jobs")
+    assert (body["object"], body["has_more"]) == ("list", False)
+    assert [job["object"] for job in body["data"]] == ["job"] * 3
+
+
 PAGED = [
     ("/api/jobs", "id", 1),
     ("/api/jobs/{job}/generations", "number", 3),
@@ -210,14 +229,15 @@ PAGED = [
 
 @pytest.mark.parametrize(("path", "cursor", "limit"), PAGED, ids=[path for path, _, _ in PAGED])
 def test_pages_make_up_the_whole(
-    path: str, cursor: str, limit: int, idle: Service, tuning: Service, finished: dict[str, Any]
+    path: str,
+    cursor: str,
+    limit: int,
+    three_jobs: Service,
+    tuning: Service,
+    finished: dict[str, Any],
 ) -> None:
     address = path.format(job=finished["id"])
-    service = tuning
-    if path == "/api/jobs":  # where nobody else adds one
-        service = idle
-        for _ in range(3):
-            idle.submit(spec())
+    service = three_jobs if path == "/api/jobs" else tuning
     whole = service.get(address, limit=100)["data"]
     pages, params = [], {"limit": limit}
     while True:
