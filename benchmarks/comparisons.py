@@ -166,6 +166,7 @@ COMPARISONS = {
         20_000,
         500,
         tells_manual=False,
+        references=(NO_PROMPT, "bbt, csa, full"),
         note="The step-size rules and covariances of CMA-ES; all else is the preset fast.",
     ),
     "long": Comparison(
@@ -182,12 +183,13 @@ COMPARISONS = {
     "ideas": Comparison(
         ("encoder", "minilm"),
         _IDEAS,
-        ("trec", "subj"),
+        ("trec",),
         (13, 21, 42),
         20_000,
         500,
         tells_manual=False,
-        note="What each idea is worth, on the two sets where gradients gain most (yardstick.md).",
+        references=(NO_PROMPT, "bbt, d = 100"),
+        note="What each idea is worth, on the set where gradients gain most (yardstick.md).",
     ),
     "vision": Comparison(
         ("clip", "digits-clip"),
