@@ -87,6 +87,9 @@ _IDEAS: Mapping[str, Mapping[str, Any]] = {
     "shift of half of the layers": _fast("shift"),
     "shift of all layers": _fast("shift", n_layers=5),
     "shift, from zero vectors": _fast("shift", initial_text=""),
+    "shift, batches of 8 rows": _fast("shift", batch_size=8),
+    "shift, 3 queries a row": _fast("shift", queries_per_example=3),
+    "race of bbt, zo and shift": {"name": "race", "methods": [_BBT, _fast("zo"), _fast("shift")]},
 }
 
 _VISION = {
