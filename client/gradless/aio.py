@@ -250,6 +250,10 @@ class AsyncClient:
         """As `Client.datasets`."""
         return await self._transport.every(calls.datasets())
 
+    async def delete_dataset(self, dataset_id: str) -> None:
+        """As `Client.delete_dataset`."""
+        await self._transport.send(calls.delete_dataset(dataset_id))
+
     async def endpoints(self) -> list[types.Endpoint]:
         """As `Client.endpoints`."""
         return await self._transport.every(calls.endpoints())

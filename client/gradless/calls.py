@@ -95,6 +95,10 @@ def dataset(dataset_id: str) -> Call[types.Dataset]:
     return Call("GET", f"/api/datasets/{_part(dataset_id)}", types.Dataset.model_validate_json)
 
 
+def delete_dataset(dataset_id: str) -> Call[None]:
+    return Call("DELETE", f"/api/datasets/{_part(dataset_id)}", lambda answer: None)
+
+
 def upload(rows: str | Path | Rows, options: UploadOptions) -> Call[types.Dataset]:
     """Send a file, or rows that are already in memory (as JSON Lines)."""
     if isinstance(rows, (str, Path)):

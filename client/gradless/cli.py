@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gradless import calls, cli_endpoints, cli_jobs, options, output, serve
+from gradless import calls, cli_datasets, cli_endpoints, cli_jobs, options, output, serve
 from gradless.cli_jobs import JobId, Priority
 from gradless.client import Client
 from gradless.errors import JobFailed
@@ -183,6 +183,8 @@ def export(
 
 for command in cli_jobs.COMMANDS:
     app.command()(command)
+app.command("datasets")(cli_datasets.datasets)
+app.add_typer(cli_datasets.app, name="dataset")
 app.command("endpoints")(cli_endpoints.endpoints)
 app.add_typer(cli_endpoints.app, name="endpoint")
 

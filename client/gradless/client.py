@@ -166,6 +166,10 @@ class Client:
         """Return all datasets, built-in and uploaded."""
         return self._transport.every(calls.datasets())
 
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Delete a dataset, its jobs stay; Conflict if it came with the service or one waits."""
+        self._transport.send(calls.delete_dataset(dataset_id))
+
     def endpoints(self) -> list[types.Endpoint]:
         """Return the models that can be tuned for."""
         return self._transport.every(calls.endpoints())

@@ -1,10 +1,10 @@
-"""An endpoint as rows of plain words: its settings, and what asking it has shown. No printing."""
+"""An endpoint, or a dataset, as rows of plain words. No printing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradless.types import Endpoint, Probed
+from gradless.types import Dataset, Endpoint, Probed
 from gradless.words import day, number, spaced
 
 Row = tuple[str, str]
@@ -55,6 +55,26 @@ def rows(endpoint: Endpoint) -> Iterator[Row]:
     yield "can do", spaced(endpoint.capabilities)
     if endpoint.probed:
         yield from _found(endpoint.probed)
+
+
+def dataset_rows(dataset: Dataset) -> Iterator[Row]:
+    """Name each thing that is known of a dataset, and say it."""
+    yield "dataset", dataset.id
+    yield "task", dataset.task or "-"
+    yield "columns", ", ".join(dataset.columns) or "-"
+    if dataset.image_column:
+        yield "images", f"in the column {dataset.image_column}"
+    if dataset.labels:
+        yield "labels", ", ".join(dataset.labels)
+    for name, split in dataset.splits.items():
+        each = ", ".join(f"{count:,} {label}" for label, count in split.per_label.items())
+        yield name, f"{split.rows:,} rows" + (f" ({each})" if each else "")
+    if dataset.split_source == "drawn":
+        yield "splits", f"drawn: {dataset.shots} shots, seed {dataset.seed}"
+    elif dataset.split_source:
+        yield "splits", dataset.split_source
+    if dataset.filename:
+        yield "file", dataset.filename
 
 
 def _found(probed: Probed) -> Iterator[Row]:

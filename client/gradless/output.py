@@ -64,8 +64,23 @@ def endpoints_table(endpoints: Iterable[types.Endpoint]) -> None:
 
 def endpoint_facts(endpoint: types.Endpoint) -> None:
     """Print everything known of one endpoint, a line each."""
+    _facts_table(facts.rows(endpoint))
+
+
+def datasets_table(datasets: Iterable[types.Dataset]) -> None:
+    """Print a row for each dataset."""
+    titles = ("dataset", "task", "rows", "train", "dev", "test", "labels")
+    console().print(_table(titles, map(_dataset_row, datasets)))
+
+
+def dataset_facts(dataset: types.Dataset) -> None:
+    """Print everything known of one dataset, a line each."""
+    _facts_table(facts.dataset_rows(dataset))
+
+
+def _facts_table(rows: Iterable[facts.Row]) -> None:
     grid = Table.grid(padding=(0, 2))
-    for name, said in facts.rows(endpoint):
+    for name, said in rows:
         grid.add_row(name, Text(printable(said), overflow="fold"))
     console().print(grid)
 
@@ -107,6 +122,17 @@ def _endpoint_row(endpoint: types.Endpoint) -> tuple[str, ...]:
         spaced(endpoint.capabilities),
         facts.price(endpoint),
         facts.probed_at(endpoint),
+    )
+
+
+def _dataset_row(dataset: types.Dataset) -> tuple[str, ...]:
+    splits = (dataset.splits.get(name) for name in ("train", "dev", "test"))
+    return (
+        dataset.id,
+        dataset.task or "-",
+        number(dataset.n_rows, ","),
+        *(number(split.rows if split else None, ",") for split in splits),
+        f"{len(dataset.labels):,}" if dataset.labels else "-",
     )
 
 

@@ -236,10 +236,17 @@ def add_lists(app: FastAPI, world: World) -> None:
     async def one_dataset(dataset_id: str) -> Any:
         return dataset(id=dataset_id)
 
+    @app.delete("/api/datasets/{dataset_id:path}", status_code=204)
+    async def delete_dataset(dataset_id: str) -> Response:
+        if dataset_id == "tickets":
+            raise Refused(409, "'tickets' comes with the service", code="built_in")
+        return Response(status_code=204)
+
     @app.post("/api/datasets", status_code=201)
-    async def upload(file: UploadFile, text_columns: str = Form(""), shots: int = Form(16)) -> Any:
-        content = (await file.read()).decode()
-        made = {"filename": file.filename, "shots": shots, "text_columns": text_columns}
+    async def upload(request: Request, file: UploadFile, shots: int = Form(16)) -> Any:
+        content, form = (await file.read()).decode(), await request.form()
+        given = {key: value for key, value in form.items() if isinstance(value, str)}
+        made = {"filename": file.filename, "text_columns": ""} | given | {"shots": shots}
         world.uploads.append(made | {"content": content})
         return dataset(id=f"up_{len(world.uploads)}", built_in=False, **made)
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from gradless import cli, serve
 
 COMMANDS = ["serve", "tune", "jobs", "watch", "pause", "resume", "clone", "delete", "predict"]
-COMMANDS += ["export", "report", "endpoints"]
+COMMANDS += ["export", "report", "datasets", "endpoints"]
 CLIENT = Path(__file__).parent.parent
 
 
