@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from benchmarks.digits_task import DIGITS
 from benchmarks.tasks import BENCHMARKS
+from benchmarks.tickets_task import TICKETS
 from jobs.task import Split, Task
 
 NO_PROMPT, MANUAL = "no prompt", "manual prompt"
@@ -44,7 +45,7 @@ class Comparison:
     note: str = ""
 
     def benchmarks(self) -> list[Benchmark]:
-        every: tuple[Benchmark, ...] = (*BENCHMARKS, *DIGITS)
+        every: tuple[Benchmark, ...] = (*BENCHMARKS, TICKETS, *DIGITS)
         return [benchmark for benchmark in every if benchmark.name in self.sets]
 
     @property
@@ -193,6 +194,17 @@ COMPARISONS = {
         tells_manual=False,
         references=(NO_PROMPT, "bbt, d = 100"),
         note="What each idea is worth, on the set where gradients gain most (yardstick.md).",
+    ),
+    "first-job": Comparison(
+        ("encoder", "minilm"),
+        {"bbt, fast": _BBT, "shift": _fast("shift")},
+        ("tickets",),
+        _SEEDS,
+        40_000,
+        360,
+        tells_manual=False,
+        references=(NO_PROMPT, "bbt, fast"),
+        note="What a first job finds on the dataset that comes with the service.",
     ),
     "vision": Comparison(
         ("clip", "digits-clip"),
