@@ -4,7 +4,7 @@ Example:
     import gradless
 
     client = gradless.Client()
-    job = client.tune(dataset="tickets", method="bbt", preset="fast", budget=40_000)
+    job = client.tune(dataset="tickets", preset="fast", budget=40_000)
     print(job.wait().result)
     print(job.predict(["I was charged twice this month"])[0])
 """

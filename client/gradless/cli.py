@@ -65,7 +65,7 @@ def serve_command(
 def tune(
     dataset: Annotated[str | None, typer.Option(help="Id or file: csv, tsv, jsonl, zip.")] = None,
     endpoint: Annotated[str | None, typer.Option(help="The model to tune for.")] = None,
-    method: Annotated[str | None, typer.Option(help="How to search.")] = None,
+    method: Annotated[str | None, typer.Option(help="How to search; else shift.")] = None,
     preset: Annotated[str | None, typer.Option(help="Settings as a set: fast, paper.")] = None,
     budget: Annotated[int | None, typer.Option(help="Most queries to spend.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Your own prompt, to be beaten.")] = None,
@@ -87,9 +87,9 @@ def tune(
 
     \b
     Examples:
-      gradless tune --dataset tickets --method bbt --preset fast --budget 40000
-      gradless tune --dataset reviews.csv --baseline "Sentiment:" --set intrinsic_dim=200
-      gradless tune --endpoint hosted --budget 5000 --max-cost 1.50
+      gradless tune --dataset tickets --budget 40000
+      gradless tune --dataset reviews.csv --baseline "Sentiment:" --method bbt --preset paper
+      gradless tune --endpoint hosted --method grips --budget 5000 --max-cost 1.50
       gradless tune --spec job.json --detach
       gradless tune --budget 20000 --estimate
     """

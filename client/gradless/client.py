@@ -24,7 +24,7 @@ class Client:
 
     Example:
         with gradless.Client() as client:
-            job = client.tune(dataset="tickets", method="bbt", preset="fast").wait()
+            job = client.tune(dataset="tickets", preset="fast").wait()
             print(job.result)
     """
 
@@ -63,7 +63,7 @@ class Client:
         self,
         dataset: calls.DatasetLike = "tickets",
         endpoint: str = "minilm",
-        method: str | Mapping[str, Any] = "bbt",
+        method: str | Mapping[str, Any] = "shift",
         budget: calls.Budget = calls.QUERIES,
         task: Mapping[str, Any] | None = None,
         baseline: str = "",
@@ -77,15 +77,16 @@ class Client:
         """Start a tuning job and return it at once; `.wait()` follows it.
 
         `dataset` is an id, a path or a list of {"text", "label"} (both uploaded); `baseline` your
-        own prompt, to be beaten; `settings` are the method's own (see `methods()`). `budget` is the
-        most queries, or walls by name: queries, seconds and, of an API, tokens and cost (in the
-        currency of its prices). `cache` is for APIs: "read" pays no request twice, "refresh" asks
-        anew and remembers, "off" does neither. Of the jobs that wait, the one with the highest
-        `priority` (-100 to 100) is taken first.
+        own prompt, to be beaten; `settings` are the method's own (see `methods()`), and `shift` is
+        for local models: name another for an API. `budget` is the most queries, or walls by name:
+        queries, seconds and, of an API, tokens and cost (in the currency of its prices). `cache` is
+        for APIs: "read" pays no request twice, "refresh" asks anew and remembers, "off" does
+        neither. Of the jobs that wait, the one with the highest `priority` (-100 to 100) is taken
+        first.
 
         Example:
             client.tune("reviews.csv", baseline="Sentiment:", budget=20_000, preset="fast").wait()
-            client.tune(endpoint="hosted", budget={"queries": 20_000, "cost": 1.5}).wait()
+            client.tune(endpoint="hosted", method="grips", budget={"cost": 1.5}).wait()
         """
         options = {"seed": seed, "name": name, "metadata": metadata, "cache": cache}
         return self.submit(

@@ -12,7 +12,7 @@ from gradless.calls import QUERIES
 DEFAULTS: dict[str, Any] = {
     "dataset": "tickets",
     "endpoint": "minilm",
-    "method": {"name": "bbt"},
+    "method": {"name": "shift"},
     "budget": {"queries": QUERIES},
 }
 

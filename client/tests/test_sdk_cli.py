@@ -92,7 +92,7 @@ def test_jobs_are_a_table_or_json(client, world):
     client.tune().wait(progress=False)
     said = run("jobs")
     rows = [line.split() for line in said.stdout.splitlines() if line.strip().startswith("job_")]
-    assert rows[0] == ["job_02", "succeeded", "bbt", "minilm", "tickets", "4,000", "0.900"]
+    assert rows[0] == ["job_02", "succeeded", "shift", "minilm", "tickets", "4,000", "0.900"]
     assert rows[1][-2:] == ["-", "[red]\ufffd[31mmine"]
     assert [job["id"] for job in json.loads(run("jobs", "--json", "--limit", 1).stdout)] == [
         "job_02"

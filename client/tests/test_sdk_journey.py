@@ -18,7 +18,7 @@ def test_a_job_from_start_to_prediction(client, world, tmp_path):
     assert job.spec == {
         "dataset": "tickets",
         "endpoint": "minilm",
-        "method": {"name": "bbt", "preset": "fast"},
+        "method": {"name": "shift", "preset": "fast"},
         "budget": {"queries": 4000},
         "task": {"baseline": "Topic:"},
         "seed": 3,

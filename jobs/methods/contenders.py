@@ -26,7 +26,8 @@ from jobs.methods.zip import ZIP
 from jobs.methods.zo import ZeroOrder
 from jobs.strict import one_of, tag
 
-CONTENDERS: dict[str, type[Method]] = {
+CONTENDERS: dict[str, type[Method]] = {  # in this order they are listed and offered
+    "shift": ShiftMethod,  # what gained most where it can be used: the form begins with it
     "bbt": BBT,
     "bbtv2": BBTv2,
     "bbt-rgb": BBTRGB,
@@ -40,7 +41,6 @@ CONTENDERS: dict[str, type[Method]] = {
     "spsa": SPSA,
     "ops-lr": OPSLR,
     "ops-spsa": OPSSPSA,
-    "shift": ShiftMethod,
     "bpt-vlm": BPTVLM,
     "zip": ZIP,
     "blackvip": BlackVIP,
@@ -52,7 +52,8 @@ CONTENDERS: dict[str, type[Method]] = {
 }
 
 AnyContender: TypeAlias = Annotated[
-    Annotated[BBT, Tag("[bbt]")]
+    Annotated[ShiftMethod, Tag("[shift]")]
+    | Annotated[BBT, Tag("[bbt]")]
     | Annotated[BBTv2, Tag("[bbtv2]")]
     | Annotated[BBTRGB, Tag("[bbt-rgb]")]
     | Annotated[ClipTuning, Tag("[clip-tuning]")]
@@ -65,7 +66,6 @@ AnyContender: TypeAlias = Annotated[
     | Annotated[SPSA, Tag("[spsa]")]
     | Annotated[OPSLR, Tag("[ops-lr]")]
     | Annotated[OPSSPSA, Tag("[ops-spsa]")]
-    | Annotated[ShiftMethod, Tag("[shift]")]
     | Annotated[BPTVLM, Tag("[bpt-vlm]")]
     | Annotated[ZIP, Tag("[zip]")]
     | Annotated[BlackVIP, Tag("[blackvip]")]

@@ -57,12 +57,12 @@ def test_an_unknown_field_is_answered_with_the_near_one(path, near):
 @pytest.mark.parametrize(
     ("method", "message"),
     [
-        ({"name": "btt"}, "no method 'btt'; did you mean 'bbt'? there are: bbt"),
+        ({"name": "btt"}, "no method 'btt'; did you mean 'bbt'? there are: shift"),
         ("btt", "no method 'btt'; did you mean"),
-        ({"name": 7}, "no method 7; there are: bbt"),
-        ({"preset": "fast"}, "no method name; there are: bbt"),
-        ({}, "no method name; there are: bbt"),
-        (7, "no method 7; there are: bbt"),
+        ({"name": 7}, "no method 7; there are: shift"),
+        ({"preset": "fast"}, "no method name; there are: shift"),
+        ({}, "no method name; there are: shift"),
+        (7, "no method 7; there are: shift"),
         ({"name": "btt", "sigma": 1}, "no method 'btt'"),
         ({"name": ["bbt"]}, "no method ['bbt']"),
     ],

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 Object = dict[str, Any]
 
-TICKETS = "?dataset=tickets&endpoint=minilm"
+TICKETS = "?dataset=tickets&endpoint=minilm&method=bbt"
 
 
 def open_form(page: Page, url: str, query: str = "") -> None:

@@ -191,7 +191,7 @@ def test_first_visit_starts_a_demo_job(page: Page, site: Site) -> None:
     (job,) = site.stage.get("/api/jobs")["data"]
     spec = job["spec"]
     assert (spec["endpoint"], spec["dataset"]) == ("minilm", "tickets")
-    assert (spec["method"]["name"], spec["method"]["preset"]) == ("bbt", "fast")
+    assert (spec["method"]["name"], spec["method"]["preset"]) == ("shift", "fast")
     assert spec["budget"]["queries"] == 40_000
 
 

@@ -80,6 +80,10 @@ def test_without_a_wish_the_first_that_fits_and_the_fast_preset() -> None:
         "preset": "fast",
     }
     assert chosen(method="race")["preset"] == "paper", "it has no other"
+    powers = ("text_prompts", "soft_prompts", "deep_prompts", "hidden_states")
+    deep = Offers([dataset("tickets")], [endpoint("local", *powers)], METHOD_LIST, METRIC_LIST)
+    method = choose(deep, NOTHING).method
+    assert method and method["name"] == "shift", "which gained most"
 
 
 def test_an_endpoint_brings_data_and_data_bring_an_endpoint() -> None:
@@ -182,8 +186,12 @@ def test_every_setting_is_a_field_with_its_limits(one: Object) -> None:
             assert field.kind != "number" or field.limits["step"] in (1, "any")
 
 
+def listed(name: str) -> Object:
+    return next(one for one in METHOD_LIST if one["name"] == name)
+
+
 def test_limits_and_usual_values_in_words() -> None:
-    bbt = METHOD_LIST[0]
+    bbt = listed("bbt")
     preset = bbt["presets"]["fast"]
     made = {one.name: one for one in fields(bbt["schema"], "method", "setting", preset, Given())}
     assert made["intrinsic_dim"].limits == {"min": 2, "max": 2000, "step": 1}
@@ -192,8 +200,10 @@ def test_limits_and_usual_values_in_words() -> None:
     assert made["step_size"].options[0] == ("", "tpa (usual)")
     assert (made["initial_text"].kind, made["initial_text"].usual) == ("text", "none")
     assert made["initial_text"].limits == {"maxlength": 2000}
-    rgb = next(one for one in METHOD_LIST if one["name"] == "bbt-rgb")
-    made = {one.name: one for one in fields(rgb["schema"], "method", "setting", {}, Given())}
+    made = {
+        one.name: one
+        for one in fields(listed("bbt-rgb")["schema"], "method", "setting", {}, Given())
+    }
     assert (made["label_words"].kind, made["generations"].kind) == ("json", "number")
     assert made["second_share"].bounds == "at least 0, below 1"
 
@@ -203,7 +213,7 @@ def test_a_spec_fills_in_what_it_has_changed_and_no_more() -> None:
         "dataset": "tickets",
         "endpoint": "minilm",
         "task": {"baseline": "Which?", "metric": None},
-        "method": {**METHOD_LIST[0]["presets"]["fast"], "name": "bbt", "preset": "fast"},
+        "method": {**listed("bbt")["presets"]["fast"], "name": "bbt", "preset": "fast"},
         "budget": {"queries": 5000, "cost": None},
     }
     spec["method"]["intrinsic_dim"] = 7

@@ -40,8 +40,13 @@ def type_into(page: Page, name: str, text: str) -> None:
 
 
 def start_by_keyboard(page: Page, name: str, queries: int) -> None:
-    """A job with the fast preset and the smallest generations, from the empty form."""
+    """A job of BBT with the fast preset and the smallest generations, from the empty form."""
     expect(page.locator("#python")).to_contain_text("client.tune")
+    expect(page.locator("#method")).to_have_value("shift")
+    tab_to(page, "method")
+    with page.expect_response("**/jobs/new?*"):
+        page.keyboard.press("b")
+    expect(page.locator("#setting-population_size")).to_be_attached()
     tab_to(page, "preset")
     page.keyboard.press("Tab")  # to Advanced
     page.keyboard.press("Enter")
@@ -99,7 +104,7 @@ def test_a_broken_file_is_told_at_the_field_and_nothing_typed_is_lost(
     page: Page, real: Service, complaints: Complaints
 ) -> None:
     complaints.expected.append("status of 422")
-    open_form(page, real.url)
+    open_form(page, real.url, "?method=bbt")
     page.get_by_label("Baseline prompt").fill("Which team answers this?")
     page.get_by_label("Budget (queries)").fill("2500")
     broken = {"name": "broken.csv", "mimeType": "text/csv", "buffer": BROKEN}

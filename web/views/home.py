@@ -17,7 +17,7 @@ Object = Mapping[str, Any]  # an object of the API, as its JSON says it
 DEMO = {
     "endpoint": "minilm",
     "dataset": "tickets",
-    "method": {"name": "bbt", "preset": "fast"},
+    "method": {"name": "shift", "preset": "fast"},
     "budget": {"queries": 40_000},
 }
 BUSY, CALM = 2000, 10_000  # ms between two looks: while a job goes on, and otherwise
