@@ -14,7 +14,17 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+WITHOUT = (  # the last such list holds: the first four of these are playwright's own
+    "HttpsUpgrades",
+    "MediaRouter",
+    "OptimizationHints",
+    "PaintHolding",
+    "SpareRendererForSitePerProcess",
+    "WebUIOmniboxAimPopup",  # for each page two more of the browser's own, half of its time
+    "WebUIOmniboxPopup",
+)
 FLAGS = [
+    f"--disable-features={','.join(WITHOUT)}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
