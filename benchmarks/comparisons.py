@@ -197,7 +197,11 @@ COMPARISONS = {
     ),
     "first-job": Comparison(
         ("encoder", "minilm"),
-        {"bbt, fast": _BBT, "shift": _fast("shift")},
+        {
+            "bbt, fast": _BBT,
+            "bbt, fast with csa": {**_BBT, "step_size": "csa"},
+            "shift": _fast("shift"),
+        },
         ("tickets",),
         (11, 12, 13),
         40_000,

@@ -5,12 +5,12 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-import psutil
 import pytest
 
 from jobs.methods import METHODS
 from tests.backends.clip import tiny as tiny_clip
 from tests.backends.local import tiny
+from tests.forked import Fork
 from tests.image_files import picture
 from tests.servers import Service, spec
 
@@ -35,7 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         (models / folder).mkdir()
     llama, bert = (tiny.build(family, models / family) for family in ("llama", "bert"))
     clip = tiny_clip.write(models / "clip")
-    settings = {"threads": "1", "models_dir": str(models)}
+    settings = {"threads": "1", "models_dir": str(models), "runners": "0"}
     service = Service(tmp_path_factory.mktemp("every"), settings)
     try:
         service.start().upload(table(), "films")
@@ -54,6 +54,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
     finally:
         service.close()
+
+
+@pytest.fixture(scope="module")
+def runner(service: Service) -> Iterator[Fork]:
+    fork = Fork(service.database)
+    yield fork
+    fork.close()
 
 
 def table() -> str:
@@ -111,14 +118,14 @@ def outcome(service: Service, job_id: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
-def test_a_killed_runner_changes_nothing(name: str, service: Service) -> None:
+def test_a_killed_runner_changes_nothing(name: str, service: Service, runner: Fork) -> None:
     calm = outcome(service, service.submit(body(name)))
-    job_id = killed(service, name, n_generations=len(calm["rows"]) - 1)
+    job_id = killed(service, runner, name, n_generations=len(calm["rows"]) - 1)
     assert outcome(service, job_id) == calm
     assert service.row(job_id)["attempts"] == 2
 
 
-def killed(service: Service, name: str, n_generations: int) -> str:
+def killed(service: Service, runner: Fork, name: str, n_generations: int) -> str:
     """A job whose runner was killed while at least one generation was still to come.
 
     A small model's job may be over before anybody has looked; then the next one is tried.
@@ -126,7 +133,6 @@ def killed(service: Service, name: str, n_generations: int) -> str:
     for _ in range(TRIES):
         job_id = service.submit(body(name))
         service.reached(job_id, min(MOMENT, n_generations // 3))
-        runner = psutil.Process(service.runner()["pid"])
         runner.suspend()  # so that the job cannot be over before it is killed
         reached = service.row(job_id)["generation"]
         runner.kill()
