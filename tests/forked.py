@@ -17,7 +17,15 @@ from jobs.database import Database
 from jobs.queue import JobQueue
 from jobs.supervisor import DATABASE_VARIABLE, EXACT
 
-IMPORTED = ["jobs.__main__", "torch", "transformers.modeling_utils", "transformers.models.auto"]
+IMPORTED = [
+    "jobs.__main__",
+    "backends.encoder",
+    "cma",
+    "nevergrad",
+    "scipy.stats",
+    "transformers.models.auto",
+    "transformers.models.bert.modeling_bert",
+]
 
 
 class Fork:

@@ -24,7 +24,7 @@ WRITING = {"llm", "deep-thinking"}
 RANKING = {"bbt-rgb", "promptboosting"}  # they read all words of a model: of minilm for 20 seconds
 ROWS = {"train": 4, "dev": 2, "test": 2}  # of each label
 WORDS = {"good": "great", "bad": "dull"}
-GENERATIONS, MOMENT = 12, 3  # after which the runner is killed; of a short job, after a third
+GENERATIONS, MOMENT = 7, 2  # after which the runner is killed; of a short job, after a third
 TRIES = 5
 
 
