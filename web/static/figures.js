@@ -6,11 +6,17 @@ const STILL = { displayModeBar: false, responsive: true };
 const FILE = { width: 900, height: 520 }; // pixels of a figure that is kept
 /** @type {Map<Element, string>} */ const asked = new Map(); // of each figure, what was asked for last
 
-/** The plotly of the page, once it has loaded. @type {Promise<any>} */
+/** Plotly, once the page is there and has nothing else to do: to read it takes a second, in which no click is heard. @type {Promise<any>} */
 const plotly = new Promise((loaded) => {
-  /** @type {any} */ const page = window;
-  if (page.Plotly) loaded(page.Plotly);
-  else document.querySelector('#plotly')?.addEventListener('load', () => loaded(page.Plotly));
+  const load = () => {
+    const script = document.createElement('script');
+    script.src = /** @type {HTMLMetaElement} */ (document.querySelector('#plotly')).content;
+    script.addEventListener('load', () => loaded(/** @type {any} */ (window).Plotly));
+    document.head.append(script);
+  };
+  const idle = () => (window.requestIdleCallback ?? setTimeout)(load);
+  if (document.readyState === 'complete') idle();
+  else addEventListener('load', idle);
 });
 
 const theme = () => document.documentElement.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
