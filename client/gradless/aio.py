@@ -190,7 +190,7 @@ class AsyncClient:
         self,
         dataset: calls.DatasetLike = "tickets",
         endpoint: str = "minilm",
-        method: str | Mapping[str, Any] = "shift",
+        method: str | Mapping[str, Any] = calls.METHOD,
         budget: calls.Budget = calls.QUERIES,
         task: Mapping[str, Any] | None = None,
         baseline: str = "",

@@ -27,6 +27,7 @@ DatasetLike = str | Path | types.Dataset | Rows
 Budget = int | Mapping[str, float]
 UPLOADS = frozenset({".csv", ".tsv", ".jsonl", ".zip"})
 QUERIES = 50_000  # the budget of who names none
+METHOD = "shift"  # the same of the method: what gained most on local models
 ENDINGS = {
     "json": ".json",
     "text": ".txt",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gradless import output, types
+from gradless import facts, output
 from gradless.session import SETTINGS, AsJson, Url, session
 
 DatasetId = Annotated[str, typer.Argument(metavar="ID", help="The dataset's id.")]
@@ -74,7 +74,7 @@ def add(
         "seed": seed,
     }
     with session(url) as client:
-        _show(client.upload(file, **given), as_json)
+        output.record(client.upload(file, **given), as_json, facts.dataset_rows)
 
 
 @app.command()
@@ -86,7 +86,7 @@ def show(dataset: DatasetId, as_json: AsJson = False, url: Url = None) -> None:
       gradless dataset show tickets
     """
     with session(url) as client:
-        _show(client.dataset(dataset), as_json)
+        output.record(client.dataset(dataset), as_json, facts.dataset_rows)
 
 
 @app.command()
@@ -100,10 +100,3 @@ def remove(dataset: DatasetId, url: Url = None) -> None:
     with session(url) as client:
         client.delete_dataset(dataset)
         output.say(f"{dataset} is removed")
-
-
-def _show(dataset: types.Dataset, as_json: bool) -> None:
-    if as_json:
-        output.as_json(dataset)
-    else:
-        output.dataset_facts(dataset)

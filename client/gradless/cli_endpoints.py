@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gradless import options, output, types
+from gradless import facts, options, output
 from gradless.session import SETTINGS, AsJson, Url, session
 
 EndpointId = Annotated[str, typer.Argument(metavar="ID", help="The endpoint's id.")]
@@ -72,7 +72,9 @@ def add(
     }
     with session(url) as client:
         given |= options.settings(setting or [])
-        _show(client.add_endpoint(endpoint, kind, model, **given), as_json)
+        output.record(
+            client.add_endpoint(endpoint, kind, model, **given), as_json, facts.endpoint_rows
+        )
 
 
 @app.command()
@@ -84,7 +86,7 @@ def show(endpoint: EndpointId, as_json: AsJson = False, url: Url = None) -> None
       gradless endpoint show hosted
     """
     with session(url) as client:
-        _show(client.endpoint(endpoint), as_json)
+        output.record(client.endpoint(endpoint), as_json, facts.endpoint_rows)
 
 
 @app.command()
@@ -96,7 +98,7 @@ def probe(endpoint: EndpointId, as_json: AsJson = False, url: Url = None) -> Non
       gradless endpoint probe hosted
     """
     with session(url) as client:
-        _show(client.probe(endpoint), as_json)
+        output.record(client.probe(endpoint), as_json, facts.endpoint_rows)
 
 
 @app.command()
@@ -110,10 +112,3 @@ def remove(endpoint: EndpointId, url: Url = None) -> None:
     with session(url) as client:
         client.delete_endpoint(endpoint)
         output.say(f"{endpoint} is removed")
-
-
-def _show(endpoint: types.Endpoint, as_json: bool) -> None:
-    if as_json:
-        output.as_json(endpoint)
-    else:
-        output.endpoint_facts(endpoint)

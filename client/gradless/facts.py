@@ -39,7 +39,7 @@ def probed_at(endpoint: Endpoint) -> str:
     return day(endpoint.probed.probed_at) if endpoint.probed else "not needed"
 
 
-def rows(endpoint: Endpoint) -> Iterator[Row]:
+def endpoint_rows(endpoint: Endpoint) -> Iterator[Row]:
     """Name each thing that is known of an endpoint, and say it."""
     options = endpoint.options
     yield "endpoint", endpoint.id

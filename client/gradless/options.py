@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gradless.calls import QUERIES
+from gradless.calls import METHOD, QUERIES
 
 DEFAULTS: dict[str, Any] = {
     "dataset": "tickets",
     "endpoint": "minilm",
-    "method": {"name": "shift"},
+    "method": {"name": METHOD},
     "budget": {"queries": QUERIES},
 }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from rich import box
 from rich.console import Console
@@ -16,6 +16,7 @@ from gradless import facts, types
 from gradless.view import JobView
 from gradless.words import duration, money, number, printable, spaced
 
+R = TypeVar("R", bound=types.Record)
 WIDE = 160  # columns; of output that is no terminal, so that no cell is cut
 
 
@@ -28,6 +29,16 @@ def console() -> Console:
 def as_json(value: types.Record | Sequence[types.Record] | dict[str, Any]) -> None:
     """Print one JSON document: a record, a list of them, or a plain object."""
     sys.stdout.write(json.dumps(_plain_data(value), ensure_ascii=False, indent=2) + "\n")
+
+
+def record(value: R, is_json: bool, facts_of: Callable[[R], Iterator[facts.Row]]) -> None:
+    """Print everything known of one record, a line each; or as JSON."""
+    if is_json:
+        return as_json(value)
+    grid = Table.grid(padding=(0, 2))
+    for name, said in facts_of(value):
+        grid.add_row(name, Text(printable(said), overflow="fold"))
+    return console().print(grid)
 
 
 def say(text: str, error: bool = False) -> None:
@@ -62,27 +73,10 @@ def endpoints_table(endpoints: Iterable[types.Endpoint]) -> None:
     console().print(_table(titles, map(_endpoint_row, endpoints)))
 
 
-def endpoint_facts(endpoint: types.Endpoint) -> None:
-    """Print everything known of one endpoint, a line each."""
-    _facts_table(facts.rows(endpoint))
-
-
 def datasets_table(datasets: Iterable[types.Dataset]) -> None:
     """Print a row for each dataset."""
     titles = ("dataset", "task", "rows", "train", "dev", "test", "labels")
     console().print(_table(titles, map(_dataset_row, datasets)))
-
-
-def dataset_facts(dataset: types.Dataset) -> None:
-    """Print everything known of one dataset, a line each."""
-    _facts_table(facts.dataset_rows(dataset))
-
-
-def _facts_table(rows: Iterable[facts.Row]) -> None:
-    grid = Table.grid(padding=(0, 2))
-    for name, said in rows:
-        grid.add_row(name, Text(printable(said), overflow="fold"))
-    console().print(grid)
 
 
 def _plain_data(value: Any) -> Any:

@@ -6,12 +6,13 @@ const STILL = { displayModeBar: false, responsive: true };
 const FILE = { width: 900, height: 520 }; // pixels of a figure that is kept
 /** @type {Map<Element, string>} */ const asked = new Map(); // of each figure, what was asked for last
 
-/** Plotly, once the page is there and has nothing else to do: to read it takes a second, in which no click is heard. @type {Promise<any>} */
-const plotly = new Promise((loaded) => {
+/** Plotly, once the page has nothing else to do: while it is read, for a second, no click is heard. @type {Promise<any>} */
+const plotly = new Promise((loaded, failed) => {
   const load = () => {
     const script = document.createElement('script');
     script.src = /** @type {HTMLMetaElement} */ (document.querySelector('#plotly')).content;
     script.addEventListener('load', () => loaded(/** @type {any} */ (window).Plotly));
+    script.addEventListener('error', () => failed(new Error('The library that draws did not load.')));
     document.head.append(script);
   };
   const idle = () => (window.requestIdleCallback ?? setTimeout)(load);
