@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.browser import width_of
+from tests.web.browser import Complaints, width_of
 from tests.web.conftest import Site
 from tests.web.looks import PAGES, furnish
 
@@ -70,6 +70,17 @@ def test_a_figure_follows_the_theme(page: Page, site: Site) -> None:
     page.wait_for_selector("#figure-loss .main-svg", timeout=20_000)
     with page.expect_response("**/figures/loss?theme=dark"):
         page.get_by_role("button", name="Change between light and dark").click()
+
+
+def test_a_figure_says_when_it_cannot_be_drawn(
+    page: Page, site: Site, complaints: Complaints
+) -> None:
+    complaints.expected.append("ERR_FAILED")
+    page.route("**/plotly.min.js*", lambda route: route.abort())
+    job_id = site.stage.job()
+    site.stage.advance(job_id)
+    page.goto(f"{site.url}/jobs/{job_id}", wait_until="domcontentloaded")
+    expect(page.locator("#figure-loss .plot")).to_contain_text("did not load")
 
 
 def test_the_skip_link_is_first(page: Page, site: Site) -> None:
